@@ -1,0 +1,19 @@
+//! Every name that the operator gives or reads: label and tag keys, and the images it recognizes.
+
+/// Tag or docker label by which a definition asks for a sidecar: `true`, `false` or the name of a policy.
+pub const INJECT: &str = "ecs-sidecar/inject";
+
+/// Docker label of the injected container that holds the [receipt](crate::receipt).
+pub const RECEIPT: &str = "ecs-sidecar/receipt";
+
+/// Prefix of the pull-through cache rule for ECR Public where nothing else is said.
+pub const DEFAULT_CACHE_PREFIX: &str = "ecr-public";
+
+/// Registry that the cache rule stands for.
+pub const ECR_PUBLIC: &str = "public.ecr.aws";
+
+/// Environment variable by which the X-Ray SDKs find the daemon.
+pub const DAEMON_ADDRESS: &str = "AWS_XRAY_DAEMON_ADDRESS";
+
+/// Last path parts of images that receive traces themselves. A definition with one of them has what it needs.
+pub const TRACE_RECEIVERS: [&str; 3] = ["aws-xray-daemon", "aws-otel-collector", "cloudwatch-agent"];

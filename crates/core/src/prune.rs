@@ -1,0 +1,194 @@
+//! Brings a task definition to register form by cutting members out, touching nothing else.
+//!
+//! Knows: what only a Describe answer has, and that `null` is absence in AWS's JSON (the console writes one for every
+//! member that is not set, and the AWS CLI refuses them). A `null` inside a member that ECS's model does not know is
+//! left: nobody can say what it means there.
+
+use crate::edit::Path;
+use crate::json::{Document, JsonError, JsonType, Kind, Member, Node, Span, Value};
+use crate::keys::{container, described, nested, task};
+use crate::splice;
+
+/// The definition inside a Describe answer, with the tags that stand beside it.
+pub(crate) fn unwrap(outer: &Document, inner: Value<'_>) -> Result<Document, JsonError> {
+    let document = Document::parse(outdent(outer, inner))?;
+    match outer.root().get(task::TAGS) {
+        Some(tags) if tags.items().len() > 0 => {
+            let (document, _) = splice::change(&document, &Path::member(task::TAGS), Some(tags.raw()))
+                .expect("a member can be added to an object, and the value was part of a document");
+            Ok(document)
+        }
+        _ => Ok(document),
+    }
+}
+
+/// The text of a value, its lines moved left by as much as its last line is indented.
+fn outdent(outer: &Document, inner: Value<'_>) -> String {
+    let end = inner.node.span.end - 1;
+    let line = outer.text()[..end].rfind('\n').map_or(0, |newline| newline + 1);
+    let indent = &outer.text()[line..end];
+    if indent.is_empty() || !indent.trim().is_empty() {
+        return inner.raw().to_owned();
+    }
+    inner.raw().replace(&format!("\n{indent}"), "\n")
+}
+
+/// Cuts out what RegisterTaskDefinition does not take.
+pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -> Result<Document, JsonError> {
+    let root = document.root();
+    let is_described = described::READ_ONLY.iter().any(|key| root.members().any(|(name, _)| name == *key));
+    let mut cuts = Vec::new();
+
+    let names: Vec<_> = root.members().map(|(name, _)| name).collect();
+    let keep: Vec<bool> = names
+        .iter()
+        .zip(root.members())
+        .map(|(name, (_, value))| {
+            let read_only = described::READ_ONLY.contains(&&**name) || more_read_only.iter().any(|more| more == name);
+            let absent = value.is_null() && task::REGISTRABLE.contains(&&**name);
+            let only_aws_tags =
+                is_described && *name == task::TAGS && value.items().len() > 0 && value.items().all(is_aws_tag);
+            !(read_only || absent || only_aws_tags)
+        })
+        .collect();
+    cut_children(root.node, &keep, &mut cuts);
+    for ((name, value), keep) in root.members().zip(keep) {
+        if !keep || !task::REGISTRABLE.contains(&&*name) {
+            continue;
+        }
+        if name == task::CONTAINER_DEFINITIONS {
+            value.items().for_each(|item| cut_nulls(item, Some(&container::KNOWN), &mut cuts));
+        } else if name == task::TAGS && is_described {
+            let keep: Vec<bool> = value.items().map(|tag| !is_aws_tag(tag)).collect();
+            cut_children(value.node, &keep, &mut cuts);
+        } else {
+            cut_nulls(value, None, &mut cuts);
+        }
+    }
+    if cuts.is_empty() {
+        return Ok(document.clone());
+    }
+    let mut text = document.text().to_owned();
+    cuts.sort_by_key(|cut| std::cmp::Reverse(cut.start));
+    for cut in cuts {
+        text.replace_range(cut, "");
+    }
+    Document::parse(text)
+}
+
+/// Tags that only AWS may set, in any case.
+fn is_aws_tag(tag: Value<'_>) -> bool {
+    tag.get(nested::KEY)
+        .and_then(Value::as_str)
+        .is_some_and(|key| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")))
+}
+
+/// Cuts `null` members out of a value at every depth; with a list of known names only below those.
+fn cut_nulls(value: Value<'_>, known: Option<&[&str]>, cuts: &mut Vec<Span>) {
+    match value.json_type() {
+        JsonType::Object => {
+            let is_known = |name: &str| known.is_none_or(|known| known.contains(&name));
+            let keep: Vec<bool> =
+                value.members().map(|(name, member)| !(member.is_null() && is_known(&name))).collect();
+            cut_children(value.node, &keep, cuts);
+            for (name, member) in value.members() {
+                if is_known(&name) {
+                    cut_nulls(member, None, cuts);
+                }
+            }
+        }
+        JsonType::Array => value.items().for_each(|item| cut_nulls(item, known, cuts)),
+        JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::String => {}
+    }
+}
+
+/// The stretches to cut so that just the children to keep are left, commas included.
+fn cut_children(parent: &Node, keep: &[bool], cuts: &mut Vec<Span>) {
+    let spans: Vec<Span> = match &parent.kind {
+        Kind::Object(members) => members.iter().map(Member::span).collect(),
+        Kind::Array(items) => items.iter().map(|item| item.span.clone()).collect(),
+        Kind::Null | Kind::Bool | Kind::Number | Kind::String => return,
+    };
+    let mut index = 0;
+    while index < spans.len() {
+        if keep[index] {
+            index += 1;
+            continue;
+        }
+        let first = index;
+        while index < spans.len() && !keep[index] {
+            index += 1;
+        }
+        cuts.push(match (first, spans.get(index)) {
+            (0, Some(next)) => spans[0].start..next.start,
+            (0, None) => parent.span.start + 1..parent.span.end - 1,
+            (_, _) => spans[first - 1].end..spans[index - 1].end,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::definition::TaskDefinition;
+
+    fn register_form(text: &str) -> String {
+        TaskDefinition::parse(text).expect("a task definition").text().to_owned()
+    }
+
+    #[test]
+    fn a_describe_answer_becomes_a_registration_with_its_tags() {
+        let answer = r#"{
+  "taskDefinition": {
+    "taskDefinitionArn": "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:1",
+    "containerDefinitions": [
+      {"name": "web", "future": {"a": null, "n": 1.50}}
+    ],
+    "family": "web",
+    "revision": 1
+  },
+  "tags": [{"key": "AWS:x", "value": "1"}, {"key": "team", "value": "a"}]
+}"#;
+        let expected = r#"{
+  "containerDefinitions": [
+    {"name": "web", "future": {"a": null, "n": 1.50}}
+  ],
+  "family": "web",
+  "tags": [
+    {
+      "key": "team",
+      "value": "a"
+    }
+  ]
+}"#;
+        assert_eq!(register_form(answer), expected);
+    }
+
+    #[test]
+    fn nulls_that_the_console_writes_are_absence() {
+        let saved = r#"{"taskRoleArn":null,"containerDefinitions":[{"name":"a","links":null,"logConfiguration":{"secretOptions":null,"logDriver":"awslogs"},"memory":null}],"ipcMode":null,"unknown":null,"status":"ACTIVE"}"#;
+        let expected =
+            r#"{"containerDefinitions":[{"name":"a","logConfiguration":{"logDriver":"awslogs"}}],"unknown":null}"#;
+        assert_eq!(register_form(saved), expected);
+    }
+
+    #[test]
+    fn a_registration_stays_as_it_was_written() {
+        let text = "{\"tags\":[{\"key\":\"aws:x\",\"value\":\"\"}],\n  \"containerDefinitions\":[ {} ] }\n";
+        assert_eq!(register_form(text), text);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_another_shape() {
+        for (text, expected) in [
+            ("[]", "an array"),
+            ("{}", "no containerDefinitions"),
+            (r#"{"containerDefinitions":[]}"#, "empty"),
+            (r#"{"containerDefinitions":{}}"#, "not a list"),
+            (r#"{"containerDefinitions":[1]}"#, "containerDefinitions[0]"),
+            (r#"{"taskDefinition":"web:1"}"#, "taskDefinition is not an object"),
+        ] {
+            let error = TaskDefinition::parse(text).expect_err(text).to_string();
+            assert!(error.contains(expected), "{error}");
+        }
+    }
+}
