@@ -340,4 +340,68 @@ pub mod nested {
     pub const NAMESPACE: &str = "namespace";
     /// Of a proxy configuration.
     pub const PROPERTIES: &str = "properties";
+    /// Of a repository's or file system's credentials.
+    pub const CREDENTIALS_PARAMETER: &str = "credentialsParameter";
+    /// Of FSx's authorization.
+    pub const DOMAIN: &str = "domain";
+    /// Of capabilities.
+    pub const DROP: &str = "drop";
+    /// Of Linux parameters.
+    pub const INIT_PROCESS_ENABLED: &str = "initProcessEnabled";
+    /// Of a device.
+    pub const HOST_PATH: &str = "hostPath";
+    /// Of a device: `read`, `write`, `mknod`.
+    pub const PERMISSIONS: &str = "permissions";
+    /// Of a tmpfs mount, in MiB.
+    pub const SIZE: &str = "size";
+    /// Of a tmpfs mount.
+    pub const MOUNT_OPTIONS: &str = "mountOptions";
+    /// Of a limit of the process.
+    pub const SOFT_LIMIT: &str = "softLimit";
+    /// Of a limit of the process.
+    pub const HARD_LIMIT: &str = "hardLimit";
+    /// Of a health check.
+    pub const COMMAND: &str = "command";
+    /// Of a Docker volume: `task` or `shared`.
+    pub const SCOPE: &str = "scope";
+    /// Of a Docker volume.
+    pub const AUTOPROVISION: &str = "autoprovision";
+    /// Of a Docker volume.
+    pub const DRIVER: &str = "driver";
+    /// Of a Docker volume.
+    pub const DRIVER_OPTS: &str = "driverOpts";
+    /// Of a Docker volume.
+    pub const LABELS: &str = "labels";
+    /// Of a volume on EFS or S3 Files.
+    pub const TRANSIT_ENCRYPTION_PORT: &str = "transitEncryptionPort";
+    /// Of a volume's authorization on EFS.
+    pub const ACCESS_POINT_ID: &str = "accessPointId";
+    /// Of a volume.
+    pub const S3_FILES_VOLUME_CONFIGURATION: &str = "s3filesVolumeConfiguration";
+    /// Of a volume on S3 Files.
+    pub const FILE_SYSTEM_ARN: &str = "fileSystemArn";
+    /// Of a volume on S3 Files.
+    pub const ACCESS_POINT_ARN: &str = "accessPointArn";
+    /// Of a volume whose disk a service or a task brings.
+    pub const CONFIGURED_AT_LAUNCH: &str = "configuredAtLaunch";
+    /// Of an inference accelerator.
+    pub const DEVICE_NAME: &str = "deviceName";
+    /// Of an inference accelerator.
+    pub const DEVICE_TYPE: &str = "deviceType";
+}
+
+/// Options of log drivers and of FireLens that a rule reads.
+pub mod log_option {
+    /// `awslogs`: the log group.
+    pub const AWSLOGS_GROUP: &str = "awslogs-group";
+    /// `awslogs`: the Region of the log group.
+    pub const AWSLOGS_REGION: &str = "awslogs-region";
+    /// `awslogs`: what a stream's name begins with.
+    pub const AWSLOGS_STREAM_PREFIX: &str = "awslogs-stream-prefix";
+    /// `splunk`: the token.
+    pub const SPLUNK_TOKEN: &str = "splunk-token";
+    /// `splunk`: the endpoint.
+    pub const SPLUNK_URL: &str = "splunk-url";
+    /// FireLens: where the router's own configuration comes from, `s3` or `file`.
+    pub const CONFIG_FILE_TYPE: &str = "config-file-type";
 }
