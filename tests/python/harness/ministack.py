@@ -1,0 +1,142 @@
+"""One ministack process on loopback, with a life no longer than its `with` block.
+
+Knows how to start, reach and end the emulator. Knows nothing of the operator.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from .waiting import NeverHappened, until
+
+ACCOUNT = "111122223333"
+REGION = "eu-west-1"
+
+
+class Ministack:
+    """A running emulator. `client(service)` speaks to it as `account` in `region`."""
+
+    def __init__(self, account=ACCOUNT, region=REGION):
+        self.account = account
+        self.region = region
+        self.endpoint = None
+        self._process = None
+        self._directory = None
+        self._clients = {}
+
+    def __enter__(self):
+        # Nobody can reserve a port for another process, so that a free one may be taken before ministack binds it.
+        for attempts_left in (2, 1, 0):
+            try:
+                self._start(free_port())
+                return self
+            except NeverHappened:
+                log = self.log()
+                self.stop()
+                if not attempts_left or "address already in use" not in log.lower():
+                    raise NeverHappened(f"ministack did not start:\n{log[-2000:]}") from None
+            except BaseException:  # also Ctrl-C: __exit__ is not called for a block that was never entered
+                self.stop()
+                raise
+        raise AssertionError("unreachable")
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _start(self, port):
+        self._directory = Path(tempfile.mkdtemp(prefix="ecs-sidecar-ministack-"))
+        self.endpoint = f"http://127.0.0.1:{port}"
+        environment = {
+            # Nothing of the caller's: neither an AWS profile nor a proxy may lead anywhere but to the emulator.
+            **{k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")},
+            "HOME": str(self._directory),
+            "TMPDIR": str(self._directory),
+            "BIND_HOST": "127.0.0.1",  # it binds every interface otherwise
+            "MINISTACK_HOST": "127.0.0.1",
+            "GATEWAY_PORT": str(port),
+            "MINISTACK_ACCOUNT_ID": self.account,
+            "MINISTACK_REGION": self.region,
+            "AWS_DEFAULT_REGION": self.region,
+            "AWS_ACCESS_KEY_ID": self.account,
+            "AWS_SECRET_ACCESS_KEY": "emulator",
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+        }
+        with open(self._directory / "log", "wb") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ministack"],
+                env=environment,
+                cwd=self._directory,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                # A group of its own, so that its functions' processes end with it, and a Ctrl-C reaches us first.
+                start_new_session=True,
+            )
+        until(self._answers, "ministack to answer", seconds=60)
+
+    def _answers(self):
+        if self._process.poll() is not None:
+            raise NeverHappened("ministack ended at once")
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2) as answer:
+                return answer.status == 200
+        except (urllib.error.URLError, OSError):
+            return False
+
+    def stop(self):
+        """Ends the process group and removes its directory; may be called again."""
+        process, self._process = self._process, None
+        if process is not None:
+            for sent, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
+                try:
+                    os.killpg(process.pid, sent)
+                except ProcessLookupError:
+                    break
+                try:
+                    process.wait(patience)
+                except subprocess.TimeoutExpired:
+                    continue
+            # The leader is gone; functions it had started may not be.
+            try:
+                os.killpg(process.pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        directory, self._directory = self._directory, None
+        if directory is not None:
+            shutil.rmtree(directory, ignore_errors=True)
+
+    def log(self):
+        """What ministack wrote, for an error message."""
+        path = self._directory and self._directory / "log"
+        return path.read_text(errors="replace") if path and path.exists() else ""
+
+    def client(self, service):
+        """A client of `service`; made once, since making one takes longer than a call."""
+        if service not in self._clients:
+            self._clients[service] = boto3.client(
+                service,
+                endpoint_url=self.endpoint,
+                region_name=self.region,
+                aws_access_key_id=self.account,  # a 12-digit key is the account to ministack
+                aws_secret_access_key="emulator",
+                config=Config(retries={"max_attempts": 1}, proxies={}, s3={"addressing_style": "path"}),
+            )
+        return self._clients[service]
+
+
+def free_port():
+    """A port of loopback that was free just now."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]

@@ -1,0 +1,180 @@
+"""The operator's stack, deployed from its template into the emulator.
+
+The template is deployed as it is. Only what AWS has and the emulator lacks is added beside it: the code's bucket, and the
+sidecar's image in the private registry, where a pull-through cache would have put it.
+"""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+
+from .waiting import until
+
+REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
+TEMPLATE = REPOSITORY_ROOT / "infra" / "cloudformation" / "operator.yaml"
+CODE_BUCKET = "operator-code"
+SIDECAR_REPOSITORY = "ecr-public/xray/aws-xray-daemon"
+SIDECAR_TAG = "3.x"
+
+
+class DeploymentFailed(AssertionError):
+    """CloudFormation did not reach the state that was asked for."""
+
+
+class Stack:
+    """A deployed stack: its outputs, its function, its queues and its log."""
+
+    def __init__(self, ministack, name, package):
+        self.ministack = ministack
+        self.name = name
+        self.outputs = {}
+        self._package = Path(package)
+        self._parameters = {}
+
+    def deploy(self, **parameters):
+        """Creates the stack, or updates it with these parameters; those given earlier keep their values."""
+        if not self.outputs:
+            self._upload()
+        self._parameters.update(
+            CodeBucket=CODE_BUCKET, CodeKey=self._package.name, EndpointUrl=self.ministack.endpoint, **parameters
+        )
+        cloudformation = self.ministack.client("cloudformation")
+        request = dict(
+            StackName=self.name,
+            TemplateBody=TEMPLATE.read_text(),
+            Parameters=[{"ParameterKey": k, "ParameterValue": v} for k, v in sorted(self._parameters.items())],
+            Capabilities=["CAPABILITY_IAM"],
+        )
+        if self.outputs:
+            cloudformation.update_stack(**request)
+            wanted = "UPDATE_COMPLETE"
+        else:
+            cloudformation.create_stack(**request)
+            wanted = "CREATE_COMPLETE"
+        description = until(self._settled, f"stack {self.name} to settle", seconds=120)
+        if description["StackStatus"] != wanted:
+            raise DeploymentFailed(f"stack {self.name} is {description['StackStatus']}: {self._why()}")
+        self.outputs = {o["OutputKey"]: o["OutputValue"] for o in description["Outputs"]}
+        self._give_concurrency_as_a_number()
+        return self
+
+    def delete(self):
+        """Deletes the stack; what the template retains is in the emulator's memory only."""
+        cloudformation = self.ministack.client("cloudformation")
+        cloudformation.delete_stack(StackName=self.name)
+        self.outputs = {}
+
+    def _settled(self):
+        description = self.ministack.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]
+        return None if description["StackStatus"].endswith("_IN_PROGRESS") else description
+
+    def _why(self):
+        events = self.ministack.client("cloudformation").describe_stack_events(StackName=self.name)["StackEvents"]
+        return "; ".join(
+            f"{e['LogicalResourceId']}: {e.get('ResourceStatusReason', '')}"
+            for e in events
+            if e["ResourceStatus"].endswith("FAILED")
+        )
+
+    def _give_concurrency_as_a_number(self):
+        # A Ref to a Number parameter is text to ministack, and its poller stops at comparing text with a number.
+        client = self.ministack.client("lambda")
+        for mapping in client.list_event_source_mappings(FunctionName=self.outputs["FunctionName"])["EventSourceMappings"]:
+            maximum = int(mapping["ScalingConfig"]["MaximumConcurrency"])
+            client.update_event_source_mapping(
+                UUID=mapping["UUID"], ScalingConfig={"MaximumConcurrency": maximum}
+            )
+
+    def _upload(self):
+        s3 = self.ministack.client("s3")
+        s3.create_bucket(
+            Bucket=CODE_BUCKET, CreateBucketConfiguration={"LocationConstraint": self.ministack.region}
+        )
+        s3.put_object(Bucket=CODE_BUCKET, Key=self._package.name, Body=self._package.read_bytes())
+
+    def invoke(self, action, **target):
+        """Calls the function by hand, `family=` or `taskDefinition=`; returns its report."""
+        answer = self.ministack.client("lambda").invoke(
+            FunctionName=self.outputs["FunctionName"], Payload=json.dumps({"action": action, **target}).encode()
+        )
+        body = answer["Payload"].read()
+        if "FunctionError" in answer:
+            raise AssertionError(f"{action} {target} failed: {body.decode(errors='replace')}")
+        return json.loads(body)
+
+    def send(self, body):
+        """Puts a message straight into the queue, past the rules."""
+        self.ministack.client("sqs").send_message(QueueUrl=self.outputs["QueueUrl"], MessageBody=body)
+
+    def waiting_messages(self, queue="QueueUrl"):
+        """Messages of a queue, those under work included."""
+        names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+        attributes = self.ministack.client("sqs").get_queue_attributes(
+            QueueUrl=self.outputs[queue], AttributeNames=names
+        )["Attributes"]
+        return sum(int(attributes[name]) for name in names)
+
+    def until_idle(self, seconds=90):
+        """Waits until the function has acknowledged every message."""
+        until(lambda: self.waiting_messages() == 0, "the queue to be empty", seconds)
+
+    def dead_letters(self, at_least=1, seconds=60):
+        """Takes the dead letters out, once there are that many."""
+        until(
+            lambda: self.waiting_messages("DeadLetterQueueUrl") >= at_least, f"{at_least} dead letters", seconds
+        )
+        sqs = self.ministack.client("sqs")
+        url = self.outputs["DeadLetterQueueUrl"]
+        letters = []
+        while taken := sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], AttributeNames=["All"]
+        ).get("Messages"):
+            for letter in taken:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=letter["ReceiptHandle"])
+            letters += taken
+        return letters
+
+    def log_lines(self, since=0):
+        """The function's own log lines, parsed, oldest first. `since` as `now()` gave it."""
+        pages = self.ministack.client("logs").get_paginator("filter_log_events").paginate(
+            logGroupName=self.outputs["LogGroupName"], startTime=since
+        )
+        lines = []
+        for page in pages:
+            for event in page["events"]:
+                try:
+                    line = json.loads(event["message"])
+                except json.JSONDecodeError:
+                    continue  # START, END and REPORT are the platform's
+                if isinstance(line, dict):
+                    # Tracing's JSON puts the fields of an event beside it or below `fields`.
+                    lines.append({**line, **line.pop("fields", {})})
+        return lines
+
+    @staticmethod
+    def now():
+        """This moment, as log_lines counts time."""
+        return int(time.time() * 1000)
+
+
+def cache_sidecar_image(ministack, repository=SIDECAR_REPOSITORY, tag=SIDECAR_TAG):
+    """Puts a two-architecture image where the pull-through cache would have it."""
+    ecr = ministack.client("ecr")
+    ecr.create_repository(repositoryName=repository)
+    manifests = [
+        {
+            "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "digest": "sha256:" + hashlib.sha256(architecture.encode()).hexdigest(),
+            "size": 1024,
+            "platform": {"os": "linux", "architecture": architecture},
+        }
+        for architecture in ("amd64", "arm64")
+    ]
+    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
+    ecr.put_image(
+        repositoryName=repository,
+        imageTag=tag,
+        imageManifest=json.dumps(index),
+        imageManifestMediaType=index["mediaType"],
+    )
