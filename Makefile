@@ -1,0 +1,79 @@
+# What to run is in `make help`. Needs Rust, Python 3.11 or newer, and make; the rest is fetched, pinned, into .venv.
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+ARCH ?= x86_64
+PROFILE ?= release
+# CI=true: what a developer may leave out (TASKDEF_CORPUS) is an error.
+PYTEST_FLAGS ?= -q
+
+.DEFAULT_GOAL := help
+.SUFFIXES:
+MAKEFLAGS += --no-print-directory
+
+venv := .venv/bin
+lint_venv := .venv-lint/bin
+template := infra/cloudformation/operator.yaml
+
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
+	@echo "  Variables: ARCH=x86_64|arm64 and PROFILE=<cargo profile> for package, PYTHON=<interpreter>, TASKDEF_CORPUS=<directory>"
+
+.PHONY: demo
+demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, their sidecars
+	@package=$$($(PYTHON) infra/package.py --run-here --profile $(PROFILE)) && exec $(venv)/python -m demo --package "$$package"
+
+.PHONY: package
+package: ## Build dist/reconcile-$(ARCH).zip for Lambda
+	@$(PYTHON) infra/package.py --arch $(ARCH) --profile $(PROFILE)
+
+.PHONY: test
+test: lint test-rust test-template test-emulator ## All tests that need only Rust, Python and make
+	@echo "make test: all passed"
+
+.PHONY: test-all
+test-all: test ## The same, and what needs more than that (see CONTRIBUTING)
+	@echo "make test-all: all passed"
+
+.PHONY: lint
+lint: ## Format and lints of the Rust code
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+.PHONY: test-rust
+test-rust: ## Unit, property, case and CLI tests
+	@if [ -z "$$TASKDEF_CORPUS" ]; then \
+	  if [ "$$CI" = true ]; then echo "error: TASKDEF_CORPUS is not set, and CI must not skip its tests" >&2; exit 1; fi; \
+	  echo "note: TASKDEF_CORPUS is not set, the tests over public task definitions are skipped" >&2; fi
+	cargo test --locked --workspace
+
+.PHONY: test-template
+test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the template's own tests
+	$(venv)/cfn-lint $(template)
+	$(lint_venv)/checkov --framework cloudformation --file $(template) --compact --quiet --skip-download
+	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_package.py
+
+.PHONY: test-emulator
+test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator
+	@package=$$($(PYTHON) infra/package.py --run-here --profile $(PROFILE)) && \
+	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
+
+.PHONY: clean
+clean: ## Remove what make has made, but for cargo's target directory
+	rm -rf .venv .venv-lint dist .pytest_cache
+	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
+
+# A stamp, so that a second run does not ask pip again.
+.venv/stamp: tests/python/requirements.txt
+	@$(call make_venv,.venv,$<)
+
+.venv-lint/stamp: tests/python/requirements-lint.txt
+	@$(call make_venv,.venv-lint,$<)
+
+define make_venv
+$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed\nhint: make PYTHON=/path/to/python3.11")' && \
+  echo "installing $(2) into $(1)" >&2 && \
+  $(PYTHON) -m venv --clear $(1) && \
+  $(1)/bin/python -m pip install --quiet --disable-pip-version-check --requirement $(2) && \
+  touch $(1)/stamp
+endef
