@@ -31,3 +31,22 @@ def family_of(arn):
 def revision_of(arn):
     """7 of `arn:…:task-definition/web:7`."""
     return int(arn.rsplit(":", 1)[1])
+
+
+# What ECS adds to a definition and takes back in no registration.
+ECS_OWN_MEMBERS = {
+    "taskDefinitionArn",
+    "revision",
+    "status",
+    "requiresAttributes",
+    "compatibilities",
+    "registeredAt",
+    "registeredBy",
+    "deregisteredAt",
+    "deleteRequestedAt",
+}
+
+
+def register_form(revision):
+    """A described revision as one would register it again, in a fixed order."""
+    return {k: v for k, v in sorted(revision.items()) if k not in ECS_OWN_MEMBERS and v not in ("", [])}
