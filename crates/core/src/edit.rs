@@ -61,9 +61,19 @@ impl Path {
         (whole && steps.iter().all(|step| !step.name().is_empty())).then_some(Self(steps))
     }
 
-    /// The names along the path, members and items alike: what a path that was read is matched on.
-    pub fn names(&self) -> Vec<&str> {
-        self.0.iter().map(Step::name).collect()
+    /// The path without the names of items, `containerDefinitions[].environment[]`: what kind of place it is.
+    pub fn shape(&self) -> String {
+        let nameless = |step: &Step| match step {
+            Step::Member(name) => Step::Member(name.clone()),
+            Step::Item(_) => Step::Item(String::new()),
+        };
+        Self(self.0.iter().map(nameless).collect()).to_string()
+    }
+
+    /// The path to what holds this place; `None` for a member of the task definition itself.
+    pub fn parent(&self) -> Option<Self> {
+        let (_, parents) = self.0.split_last()?;
+        (!parents.is_empty()).then(|| Self(parents.to_vec()))
     }
 
     /// The value at this path, if it is there and not `null`.

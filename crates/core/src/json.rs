@@ -19,11 +19,8 @@ pub const MAX_BYTES: usize = 4 * 1024 * 1024;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// The text is longer than [`MAX_BYTES`].
-    #[error("the document has {bytes} bytes, more than the {MAX_BYTES} that are read")]
-    TooLong {
-        /// Length of the text in bytes.
-        bytes: usize,
-    },
+    #[error("longer than the {MAX_BYTES} bytes that are read; ECS itself takes 65536")]
+    TooLong,
     /// The text is not JSON.
     #[error("not JSON: {message}")]
     Syntax {
@@ -103,7 +100,7 @@ impl Document {
     pub fn parse(text: impl Into<String>) -> Result<Self, JsonError> {
         let text = text.into();
         if text.len() > MAX_BYTES {
-            return Err(JsonError::TooLong { bytes: text.len() });
+            return Err(JsonError::TooLong);
         }
         serde_json::from_str::<serde::de::IgnoredAny>(&text)
             .map_err(|error| JsonError::Syntax { message: error.to_string() })?;
@@ -179,6 +176,11 @@ impl<'a> Value<'a> {
     /// The bytes of the value as they were read.
     pub fn raw(self) -> &'a str {
         &self.text[self.node.span.clone()]
+    }
+
+    /// Where the value stands in the text, in bytes.
+    pub fn span(self) -> std::ops::Range<usize> {
+        self.node.span.clone()
     }
 
     /// What kind of value it is.

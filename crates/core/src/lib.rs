@@ -1,11 +1,31 @@
 //! What the operator knows and decides, without any AWS call, clock, environment or randomness.
 
+pub mod bounds;
+pub mod check;
+mod choose;
 pub mod definition;
+pub mod digest;
 pub mod edit;
+mod eligible;
 pub mod ids;
+pub mod image;
+mod intent;
 pub mod json;
 pub mod keys;
+mod logging;
 pub mod names;
+pub mod normalize;
+pub mod observed;
+mod permit;
+pub mod plan;
+mod planner;
+pub mod policy;
 mod prune;
+pub mod reason;
+pub mod receipt;
+pub mod refusal;
+pub mod report;
+pub mod request;
 pub mod size;
 pub mod splice;
+pub mod target;

@@ -9,6 +9,9 @@ pub const RECEIPT: &str = "ecs-sidecar/receipt";
 /// Prefix of the pull-through cache rule for ECR Public where nothing else is said.
 pub const DEFAULT_CACHE_PREFIX: &str = "ecr-public";
 
+/// The prefix of a rule that caches without one: ECR's own word for it.
+pub const ROOT_PREFIX: &str = "ROOT";
+
 /// Registry that the cache rule stands for.
 pub const ECR_PUBLIC: &str = "public.ecr.aws";
 

@@ -211,6 +211,13 @@ fn indent_of_line(text: &str, at: usize) -> &str {
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
 
+/// A value over several lines, two blanks a level. Scalars stay the bytes they are.
+pub fn indented(value: Value<'_>) -> String {
+    let mut out = String::new();
+    pretty(value, "", "  ", &mut out);
+    out
+}
+
 /// Writes a value over several lines. Scalars stay the bytes they are.
 fn pretty(value: Value<'_>, indent: &str, unit: &str, out: &mut String) {
     let inner = format!("{indent}{unit}");

@@ -1,0 +1,109 @@
+//! Image references: where an image is upstream, and where a closed VPC finds it.
+
+use crate::ids::{AccountId, Region};
+use crate::names;
+
+/// An image as its publisher names it, with a tag.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upstream {
+    /// `public.ecr.aws`
+    pub registry: String,
+    /// `xray/aws-xray-daemon`
+    pub repository: String,
+    /// `3.x`
+    pub tag: String,
+}
+
+/// Why a text is no upstream image.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum UpstreamError {
+    /// The parts are not there.
+    #[error("must be registry/repository:tag, such as public.ecr.aws/xray/aws-xray-daemon:3.x")]
+    Shape,
+    /// A digest where a tag is wanted.
+    #[error("must name a tag, not a digest: a cache is filled by tag")]
+    Digest,
+    /// Another registry.
+    #[error("the registry must be {}, the only upstream whose cache is known", names::ECR_PUBLIC)]
+    Registry,
+}
+
+impl std::str::FromStr for Upstream {
+    type Err = UpstreamError;
+
+    fn from_str(text: &str) -> Result<Self, UpstreamError> {
+        if text.contains('@') {
+            return Err(UpstreamError::Digest);
+        }
+        let (registry, path) = text.split_once('/').ok_or(UpstreamError::Shape)?;
+        let (repository, tag) = path.rsplit_once(':').ok_or(UpstreamError::Shape)?;
+        let path_ok = |part: &str| {
+            part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"/._-".contains(&byte))
+        };
+        let tag_ok = tag.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
+        if repository.is_empty() || tag.is_empty() || !path_ok(repository) || !tag_ok {
+            return Err(UpstreamError::Shape);
+        }
+        if registry != names::ECR_PUBLIC {
+            return Err(UpstreamError::Registry);
+        }
+        Ok(Self { registry: registry.to_owned(), repository: repository.to_owned(), tag: tag.to_owned() })
+    }
+}
+
+impl Upstream {
+    /// The private repository that a cache rule with that prefix fills.
+    pub fn cached_repository(&self, prefix: &str) -> String {
+        if prefix == names::ROOT_PREFIX { self.repository.clone() } else { format!("{prefix}/{}", self.repository) }
+    }
+
+    /// The image as a task of that account and Region refers to it.
+    pub fn cached(&self, account: &AccountId, region: &Region, prefix: &str) -> String {
+        let suffix = region.partition().dns_suffix;
+        format!("{account}.dkr.ecr.{region}.{suffix}/{}:{}", self.cached_repository(prefix), self.tag)
+    }
+}
+
+/// The last part of an image's path, without tag and digest: `aws-xray-daemon`.
+pub fn last_path_part(image: &str) -> &str {
+    let name = image.split('@').next().unwrap_or(image);
+    let last = name.rsplit('/').next().unwrap_or(name);
+    last.split(':').next().unwrap_or(last)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cached_image_has_the_suffix_of_its_partition() {
+        let upstream: Upstream = "public.ecr.aws/xray/aws-xray-daemon:3.x".parse().expect("an upstream");
+        for (region, expected) in [
+            ("eu-west-1", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/ecr-public/xray/aws-xray-daemon:3.x"),
+            ("cn-north-1", "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/ecr-public/xray/aws-xray-daemon:3.x"),
+        ] {
+            let account = "111122223333".parse().expect("an account");
+            assert_eq!(upstream.cached(&account, &region.parse().expect("a Region"), "ecr-public"), expected);
+        }
+    }
+
+    #[test]
+    fn refuses_what_no_cache_can_hold() {
+        assert_eq!("xray".parse::<Upstream>(), Err(UpstreamError::Shape));
+        assert_eq!("public.ecr.aws/xray/x".parse::<Upstream>(), Err(UpstreamError::Shape));
+        assert_eq!("public.ecr.aws/x@sha256:00".parse::<Upstream>(), Err(UpstreamError::Digest));
+        assert_eq!("docker.io/amazon/x:1".parse::<Upstream>(), Err(UpstreamError::Registry));
+    }
+
+    #[test]
+    fn the_last_path_part_has_no_tag_and_no_digest() {
+        for image in [
+            "aws-xray-daemon",
+            "public.ecr.aws/xray/aws-xray-daemon:3.x",
+            "r:5000/a/aws-xray-daemon@sha256:ab",
+            "a/aws-xray-daemon:1@sha256:ab",
+        ] {
+            assert_eq!(last_path_part(image), "aws-xray-daemon", "{image}");
+        }
+    }
+}

@@ -1,0 +1,84 @@
+//! Whether the stack's bounds, the roles and the registry let an intent come true.
+
+use crate::bounds::Bounds;
+use crate::ids::RoleRef;
+use crate::intent::{Roles, Site, policy_arns};
+use crate::observed::{ImageState, Observed, RoleState};
+use crate::plan::{Grant, Settings};
+use crate::policy::{PermissionsMode, Policy};
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+
+/// What the roles of the result still have to get.
+pub(crate) fn grants(
+    observed: &Observed,
+    settings: &Settings,
+    policy: &Policy,
+    site: &Site<'_>,
+    roles: &Roles,
+) -> Result<Vec<Grant>, Refusal> {
+    let permissions = &policy.spec.permissions;
+    let mut execution = policy_arns(&permissions.execution_role, policy, site);
+    // The stack made this one itself, for the sidecar's repository alone, so no bound has to list it.
+    let own = settings.execution_policy_arn.clone();
+    let bounded = execution.clone();
+    execution.extend(own);
+    let task = policy_arns(&permissions.task_role, policy, site);
+    if let Some(arn) = task.iter().chain(&bounded).find(|arn| !settings.bounds.allow_policy(arn)) {
+        return Err(Refusal::new(Reason::PolicyNotAllowed, format!("the stack does not list {arn}")));
+    }
+    let mut grants = Vec::new();
+    for (role, state, wanted) in
+        [(&roles.task, &observed.task_role, task), (&roles.execution, &observed.execution_role, execution)]
+    {
+        let Some(role) = role else { continue };
+        role_in_reach(role, observed, &settings.bounds)?;
+        for policy_arn in missing(role, state, wanted)? {
+            let grant = Grant { role: role.clone(), policy_arn };
+            // One role may serve as both.
+            if !grants.contains(&grant) {
+                grants.push(grant);
+            }
+        }
+    }
+    if permissions.mode == PermissionsMode::Verify && !grants.is_empty() {
+        let lacks: Vec<String> =
+            grants.iter().map(|grant| format!("role {} lacks {}", grant.role.name(), grant.policy_arn)).collect();
+        return Err(Refusal::new(Reason::PermissionsMissing, lacks.join("; ")));
+    }
+    Ok(grants)
+}
+
+/// Whether the operator may deal with a role at all.
+fn role_in_reach(role: &RoleRef, observed: &Observed, bounds: &Bounds) -> Result<(), Refusal> {
+    if let Some(account) = role.account().filter(|account| *account != observed.account) {
+        let message = format!("role {} belongs to account {account}, not {}", role.name(), observed.account);
+        return Err(Refusal::new(Reason::RoleOtherAccount, message));
+    }
+    if role.is_service_linked() {
+        return Err(Refusal::new(Reason::RoleServiceLinked, format!("role {} is service-linked", role.name())));
+    }
+    if !bounds.allow_role(role) {
+        let message = format!("the stack does not let the operator touch role {}", role.path_and_name());
+        return Err(Refusal::new(Reason::RoleNotAllowed, message));
+    }
+    Ok(())
+}
+
+fn missing(role: &RoleRef, state: &RoleState, wanted: Vec<String>) -> Result<Vec<String>, Refusal> {
+    match state {
+        RoleState::NotChecked => Ok(Vec::new()),
+        RoleState::Attached(attached) => Ok(wanted.into_iter().filter(|arn| !attached.contains(arn)).collect()),
+        RoleState::Missing => Err(Refusal::new(Reason::RoleNotFound, format!("there is no role {}", role.name()))),
+        RoleState::Refused(why) => Err(Refusal::new(Reason::RoleUnreadable, format!("role {}: {why}", role.name()))),
+    }
+}
+
+/// Whether the sidecar's image is where a task in a closed VPC finds it.
+pub(crate) fn image(observed: &Observed, image: &str) -> Result<(), Refusal> {
+    match &observed.image {
+        ImageState::NotChecked | ImageState::Present => Ok(()),
+        ImageState::Missing => Err(Refusal::new(Reason::ImageNotCached, format!("{image} is not there"))),
+        ImageState::Refused(why) => Err(Refusal::new(Reason::ImageUnreadable, format!("{image}: {why}"))),
+    }
+}

@@ -1,0 +1,99 @@
+//! Why a plan is what it is: one stable code for each reason.
+//!
+//! The codes are the metric's label, the event's reason and the machine-readable answer; they never change their
+//! meaning. The table in the README is made from here.
+
+/// A code and what it means for the person who reads it.
+macro_rules! reasons {
+    ($($(#[$group:meta])* $variant:ident $label:literal $meaning:literal;)*) => {
+        /// Why the plan is what it is. See the module.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
+        pub enum Reason {
+            $(#[doc = $meaning] $variant,)*
+        }
+
+        impl Reason {
+            /// All reasons, in the order in which the README lists them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The stable code.
+            pub fn label(self) -> &'static str {
+                match self { $(Self::$variant => $label,)* }
+            }
+
+            /// What it means and what to do, in a sentence or two.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => $meaning,)* }
+            }
+        }
+    };
+}
+
+reasons! {
+    UpToDate "upToDate" "The definition has just what the policy asks for.";
+    PolicyChanged "policyChanged" "What the policy asks for here differs from what was injected, so the sidecar is renewed.";
+    Drifted "drifted" "The policy is the same, but the definition does not hold all that was injected (or holds it for another account, Region or cache), so it is renewed.";
+    UpdatePending "updatePending" "The policy asks for something newer; it comes with the owner's next registration, because the policy says `updates: onNextRegistration`.";
+    OptedOut "optedOut" "The definition says `ecs-sidecar/inject` = `false`, as a tag or a docker label of any container. What was injected is removed.";
+    RemovalRequested "removalRequested" "Somebody asked by hand for the removal.";
+    NothingToRemove "nothingToRemove" "There is no receipt in the definition, so nothing was injected that could be removed.";
+    SourceInactive "sourceInactive" "The revision that ours was made from was deregistered, and nothing newer is built on ours; ours must not stay the latest.";
+    NotRequested "notRequested" "The policy is opt-in and the definition does not ask. Set the tag or docker label `ecs-sidecar/inject` = `true`.";
+    NotSelected "notSelected" "The policy's selector leaves this definition out (family, tags, compatibility, architecture or network mode).";
+    AsksForUnknownPolicy "asksForUnknownPolicy" "The definition asks for a policy by a name that does not exist here.";
+    ConflictingRequests "conflictingRequests" "Tags and labels of the definition ask for different policies. Leave one.";
+    UnknownPolicy "unknownPolicy" "The receipt is of a policy that is unknown here, so nobody can say what it should look like now.";
+    InjectedElsewhere "injectedElsewhere" "A pipeline injected the sidecar, and would do it again; take it out there.";
+    BrokenReceipt "brokenReceipt" "The receipt cannot be read, is there twice, or names places that no receipt may change. Remove the injected container by hand.";
+    UserEdited "userEdited" "Somebody edited the injected container. It is theirs now; remove its receipt label to make that plain, or the container to have a fresh one.";
+    Windows "windows" "The definition is for Windows, and the sidecar's image is for Linux.";
+    ManagedInstances "managedInstances" "The definition is for ECS Managed Instances, where ECS runs a daemon for each instance by itself.";
+    NetworkModeHost "networkModeHost" "In host mode the sidecar's port would be the instance's, which only one task can have. Run the daemon once for each instance instead.";
+    NetworkModeNone "networkModeNone" "Without a network nobody reaches the sidecar, nor it AWS.";
+    UnknownNetworkMode "unknownNetworkMode" "The network mode is none that ECS knows (a template's placeholder?), so it cannot be decided how the app would reach the sidecar.";
+    UnknownCompatibility "unknownCompatibility" "The required compatibility is none that ECS knows (a template's placeholder?).";
+    UnreadableSize "unreadableSize" "The task's cpu or memory is no size that ECS knows (a template's placeholder?).";
+    NetworkDisabled "networkDisabled" "Every container of the app has its network disabled.";
+    InvalidDefinition "invalidDefinition" "ECS would refuse the definition as it is, in a way that leaves the decision open; `ecs-sidecar check` names it.";
+    OwnDaemon "ownDaemon" "The definition already brings a daemon or collector for traces, or an app that is told to use one elsewhere. Theirs stays.";
+    NameTaken "nameTaken" "A container of the user's has the sidecar's name.";
+    PortTaken "portTaken" "A container of the user's listens on a port that the sidecar needs.";
+    MemoryTooSmall "memoryTooSmall" "The task's memory has no room for the sidecar's reservation. Make the task larger, or let the policy do it (`capacity: grow`).";
+    CeilingReached "ceilingReached" "The policy may grow tasks, but not as far as this one would need.";
+    TooManyContainers "tooManyContainers" "The definition has ten containers already, ECS's limit.";
+    TooLarge "tooLarge" "With the sidecar the definition would be longer than 64 KiB, ECS's limit.";
+    WouldBeInvalid "wouldBeInvalid" "With the sidecar ECS would refuse the definition for something that is in order now.";
+    NoTaskRole "noTaskRole" "The definition has no task role. On Fargate a default role can be given; on EC2 and EXTERNAL it would replace the identity that the app has from its instance, so say that the instance's role will do, or give the definition a role.";
+    NoExecutionRole "noExecutionRole" "The definition has no execution role, which pulling from a private registry needs on Fargate. A default role can be given.";
+    RoleOtherAccount "roleOtherAccount" "A role of the definition belongs to another account.";
+    RoleServiceLinked "roleServiceLinked" "A role of the definition is service-linked, so nothing can be attached to it.";
+    RoleNotAllowed "roleNotAllowed" "A role of the definition is outside of what the stack lets the operator touch (parameter RolePattern).";
+    RoleNotFound "roleNotFound" "A role of the definition does not exist.";
+    RoleUnreadable "roleUnreadable" "The operator may not see what is attached to a role of the definition.";
+    PermissionsMissing "permissionsMissing" "A role lacks a policy, and `permissions: verify` writes no IAM. The message names role and policy.";
+    PolicyNotAllowed "policyNotAllowed" "The policy wants to attach a managed policy that the stack does not list.";
+    UpstreamNotAllowed "upstreamNotAllowed" "The policy's image comes from an upstream that the stack does not list.";
+    RolePolicyLimit "rolePolicyLimit" "The role has as many managed policies as IAM allows.";
+    RoleNotModifiable "roleNotModifiable" "IAM lets nobody modify the role.";
+    PolicyNotAttachable "policyNotAttachable" "IAM does not let the managed policy be attached to this role, or there is no such policy.";
+    PermissionDenied "permissionDenied" "The operator may not attach the policy: its own role, a boundary or an organization's policy forbids it.";
+    ImageNotCached "imageNotCached" "The sidecar's image is not in the private registry, and a task in a closed VPC could not fetch it.";
+    ImageUnreadable "imageUnreadable" "The operator may not see whether the sidecar's image is in the private registry.";
+    Withdrawn "withdrawn" "Somebody deregistered the revision that was made from this very source. It is not made again until the source or the policy changes.";
+    RegistrationRefused "registrationRefused" "ECS refused the patched definition.";
+    FieldRefused "fieldRefused" "ECS refused a member that it had returned itself. Add its name to ECS_SIDECAR_DROP_MEMBERS.";
+    RequiresMore "requiresMore" "The patched revision would need more of an instance than the original, so it was deregistered.";
+}
+
+impl serde::Serialize for Reason {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.label())
+    }
+}
+
+impl std::fmt::Display for Reason {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.label())
+    }
+}

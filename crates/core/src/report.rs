@@ -1,0 +1,167 @@
+//! What is told about one family: the answer to a person, and the line in the log.
+//!
+//! Holds no values of a definition but those that the operator writes itself.
+
+use crate::ids::Arn;
+use crate::plan::{Decision, Plan};
+use crate::reason::Reason;
+use crate::refusal::Refusal;
+use serde::Serialize;
+use serde_json::value::RawValue;
+
+/// What came of a plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Nothing had to be done, or nothing was to be.
+    Nothing,
+    /// It was a plan only.
+    Planned,
+    /// The result is registered.
+    Registered {
+        /// ARN of the new revision.
+        arn: Arn,
+        /// Revisions of ours that were in the way and are deregistered.
+        deregistered: Vec<Arn>,
+    },
+    /// Revisions of ours are deregistered, and nothing else was done.
+    Deregistered {
+        /// Their ARNs.
+        arns: Vec<Arn>,
+    },
+    /// AWS refused; the workload is as it was.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// Revisions of ours that were deregistered for it.
+        deregistered: Vec<Arn>,
+    },
+}
+
+impl Outcome {
+    /// The stable word for it.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Nothing => "nothing",
+            Self::Planned => "planned",
+            Self::Registered { .. } => "registered",
+            Self::Deregistered { .. } => "deregistered",
+            Self::Refused { .. } => "refused",
+        }
+    }
+
+    fn deregistered(&self) -> &[Arn] {
+        match self {
+            Self::Nothing | Self::Planned => &[],
+            Self::Deregistered { arns } => arns,
+            Self::Registered { deregistered, .. } | Self::Refused { deregistered, .. } => deregistered,
+        }
+    }
+}
+
+/// The report, as it is serialized.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Report {
+    /// The family, if the definition names one.
+    pub family: Option<String>,
+    /// What was decided; `skip` where AWS refused to let it be done.
+    pub decision: Decision,
+    /// Why; `null` for an injection.
+    pub reason: Option<Reason>,
+    /// The particulars, for people.
+    pub message: String,
+    /// The policy that decided.
+    pub policy: Option<String>,
+    /// Digest of what the policy wants here.
+    pub digest: Option<String>,
+    /// The revision that was looked at.
+    pub source: Option<String>,
+    /// The revision that was registered.
+    pub registered: Option<String>,
+    /// Revisions of ours that were deregistered.
+    pub deregistered: Vec<String>,
+    /// What changes, with a reason each.
+    pub edits: Vec<ReportedEdit>,
+    /// What roles get.
+    pub grants: Vec<ReportedGrant>,
+    /// What else a person would want to know.
+    pub notes: Vec<String>,
+    /// `nothing`, `planned`, `registered`, `deregistered` or `refused`.
+    pub outcome: &'static str,
+}
+
+/// One edit in a report.
+#[derive(Debug, Clone, Serialize)]
+pub struct ReportedEdit {
+    /// `add`, `replace` or `remove`.
+    pub op: &'static str,
+    /// The place, by names: `containerDefinitions[web].links[xray-daemon]`.
+    pub path: String,
+    /// What is written there; absent for a removal.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub value: Option<Box<RawValue>>,
+    /// Why.
+    pub reason: String,
+}
+
+/// One grant in a report.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportedGrant {
+    /// The role as the definition names it.
+    pub role: String,
+    /// ARN of the managed policy that it gets.
+    pub policy_arn: String,
+}
+
+impl Report {
+    /// Tells a plan and what came of it.
+    pub fn new(plan: &Plan, source: Option<&Arn>, outcome: &Outcome) -> Self {
+        let (decision, reason, message) = match outcome {
+            Outcome::Refused { refusal, .. } => (Decision::Skip, Some(refusal.reason), refusal.message.clone()),
+            Outcome::Nothing | Outcome::Planned | Outcome::Registered { .. } | Outcome::Deregistered { .. } => {
+                (plan.decision, plan.reason, plan.message.clone())
+            }
+        };
+        let registered = match outcome {
+            Outcome::Registered { arn, .. } => Some(arn.to_string()),
+            Outcome::Nothing | Outcome::Planned | Outcome::Deregistered { .. } | Outcome::Refused { .. } => None,
+        };
+        Self {
+            family: plan.family.clone(),
+            decision,
+            reason,
+            message,
+            policy: plan.policy.clone(),
+            digest: plan.digest.as_ref().map(ToString::to_string),
+            source: source.map(ToString::to_string),
+            registered,
+            deregistered: outcome.deregistered().iter().map(ToString::to_string).collect(),
+            edits: plan.edits.iter().map(ReportedEdit::new).collect(),
+            grants: plan.grants.iter().map(ReportedGrant::new).collect(),
+            notes: plan.notes.clone(),
+            outcome: outcome.label(),
+        }
+    }
+}
+
+impl ReportedEdit {
+    fn new(edit: &crate::edit::Edit) -> Self {
+        Self {
+            op: match (&edit.before, &edit.after) {
+                (_, None) => "remove",
+                (None, Some(_)) => "add",
+                (Some(_), Some(_)) => "replace",
+            },
+            path: edit.path.to_string(),
+            value: edit.after.as_ref().map(|text| RawValue::from_string(text.clone()).expect("edits hold JSON")),
+            reason: edit.reason.clone(),
+        }
+    }
+}
+
+impl ReportedGrant {
+    fn new(grant: &crate::plan::Grant) -> Self {
+        Self { role: grant.role.to_string(), policy_arn: grant.policy_arn.clone() }
+    }
+}

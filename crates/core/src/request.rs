@@ -1,0 +1,72 @@
+//! What a definition asks for: a tag, or a docker label of any container of its owner.
+
+use crate::definition::TaskDefinition;
+use crate::{names, receipt};
+use std::collections::BTreeSet;
+
+/// What a definition asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Request {
+    /// Nothing is said.
+    Silent,
+    /// No sidecar. Wins over everything else that is said.
+    OptOut,
+    /// A sidecar, whichever policy has one for it.
+    OptIn,
+    /// The sidecar of that policy.
+    Policy(String),
+    /// Sidecars of several policies, of which only one can be had.
+    Conflicting(BTreeSet<String>),
+}
+
+/// Reads what a definition asks for. Injected containers do not count; `true` and `false` do in any case.
+pub fn read(definition: &TaskDefinition) -> Request {
+    let labels = definition
+        .containers()
+        .filter(|container| !receipt::is_injected(*container))
+        .filter_map(|container| container.label(names::INJECT));
+    let tags = definition.tags().filter(|(key, _)| key == names::INJECT).map(|(_, value)| value);
+    let words: BTreeSet<String> = labels
+        .chain(tags)
+        .map(|word| word.trim().to_owned())
+        .map(|word| if is_boolean(&word) { word.to_ascii_lowercase() } else { word })
+        .collect();
+    if words.contains("false") {
+        return Request::OptOut;
+    }
+    let mut policies: BTreeSet<String> = words.iter().filter(|word| *word != "true").cloned().collect();
+    match (policies.len(), words.is_empty()) {
+        (_, true) => Request::Silent,
+        (0, false) => Request::OptIn,
+        (1, false) => Request::Policy(policies.pop_first().unwrap_or_default()),
+        (_, false) => Request::Conflicting(policies),
+    }
+}
+
+fn is_boolean(word: &str) -> bool {
+    word.eq_ignore_ascii_case("true") || word.eq_ignore_ascii_case("false")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(tags: &[&str], labels: &[&str]) -> Request {
+        let tags: Vec<_> = tags.iter().map(|value| serde_json::json!({"key": names::INJECT, "value": value})).collect();
+        let container = |value: &&str| serde_json::json!({"name": "a", "dockerLabels": {names::INJECT: value}});
+        let containers: Vec<_> = labels.iter().map(container).chain([serde_json::json!({"name": "z"})]).collect();
+        let text = serde_json::json!({"containerDefinitions": containers, "tags": tags}).to_string();
+        read(&TaskDefinition::parse(&text).expect("a definition"))
+    }
+
+    #[test]
+    fn false_anywhere_wins_and_two_policies_conflict() {
+        assert_eq!(asked(&[], &[]), Request::Silent);
+        assert_eq!(asked(&["true"], &[]), Request::OptIn);
+        assert_eq!(asked(&[], &["TRUE "]), Request::OptIn);
+        assert_eq!(asked(&["true"], &["False"]), Request::OptOut);
+        assert_eq!(asked(&["xray-daemon"], &["true"]), Request::Policy("xray-daemon".into()));
+        assert!(matches!(asked(&["a"], &["b"]), Request::Conflicting(_)));
+        assert_eq!(asked(&["a"], &["b", "false"]), Request::OptOut);
+    }
+}
