@@ -1,0 +1,49 @@
+//! Serves an empty world on the loopback interface, for the CLI, the demo and tests in other languages.
+//!
+//! `ecs-fake [--port N] [--role PATH/NAME]... [--image REPOSITORY:TAG]... [--queue NAME]...`
+//!
+//! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`.
+
+use ecs_sidecar_tests::{Clock, Principal, World, http::Server};
+use std::io::Write;
+use std::process::ExitCode;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _best_effort = writeln!(std::io::stderr(), "ecs-fake: {message}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+async fn run() -> Result<(), String> {
+    let world = World::with_clock(Clock::of_the_machine()).with_principal(Principal {
+        arn: "arn:aws:iam::111122223333:user/test".to_owned(),
+        account: "111122223333".to_owned(),
+        access_key: "test".to_owned(),
+        secret_key: "test".to_owned(),
+        session_token: None,
+    });
+    let mut port = 0;
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
+        match argument.as_str() {
+            "--port" => port = value.parse().map_err(|_| format!("{value} is not a port"))?,
+            "--role" => drop(world.add_role(&value)),
+            "--queue" => drop(world.add_queue(&value)),
+            "--image" => {
+                let (repository, tag) = value.rsplit_once(':').ok_or_else(|| format!("{value} has no tag"))?;
+                world.add_image(repository, tag);
+            }
+            other => return Err(format!("{other} is not an option")),
+        }
+    }
+    let server = Server::start(world, port).await.map_err(|error| error.to_string())?;
+    let mut out = std::io::stdout();
+    writeln!(out, "{}", server.url()).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
+    std::future::pending().await
+}

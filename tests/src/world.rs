@@ -1,0 +1,310 @@
+//! The world: one state, looked at and changed from any number of handles.
+//!
+//! Knows: how tests arrange and assert. Must not know: the wire.
+
+pub(crate) mod answer;
+mod arrange;
+mod attributes;
+pub(crate) mod call;
+pub(crate) mod clock;
+mod ecs;
+mod fill;
+mod handle;
+mod iam;
+mod input;
+mod members;
+mod others;
+mod register;
+mod shape;
+mod signature;
+pub(crate) mod state;
+pub(crate) mod view;
+
+use crate::world::answer::{Answer, ServiceError};
+use crate::world::call::{Call, Fault, Service};
+use crate::world::clock::{Buckets, Clock, lock};
+use crate::world::input::Input;
+use crate::world::state::{Place, Repository, Revision, Role, State};
+use crate::world::view::{Message, RevisionView};
+use ecs_sidecar_core::json::{Document, quote};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// How many managed policies a role may have, unless a test says otherwise.
+const POLICIES_PER_ROLE: usize = 20;
+
+/// Policies of AWS that every account has.
+const AWS_POLICIES: [&str; 4] = [
+    "AWSXRayDaemonWriteAccess",
+    "CloudWatchAgentServerPolicy",
+    "service-role/AmazonECSTaskExecutionRolePolicy",
+    "AmazonSSMReadOnlyAccess",
+];
+
+/// Policies that only a service's own role may have.
+const SERVICE_POLICIES: [&str; 1] = ["aws-service-role/AmazonECSServiceRolePolicy"];
+
+type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
+
+/// A handle on the world, seen from an account and a Region and with somebody's credentials.
+///
+/// Cloning a handle, or asking for one [elsewhere](World::at) or of [somebody else](World::as_principal), gives another
+/// handle on the same world.
+#[derive(Clone)]
+pub struct World {
+    shared: Arc<Shared>,
+    place: Place,
+    principal: Principal,
+}
+
+/// Who signs a request.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Principal {
+    /// ARN of a user or of a role's session.
+    pub arn: String,
+    /// The account that it belongs to.
+    pub account: String,
+    /// Access key.
+    pub access_key: String,
+    /// Secret key.
+    pub secret_key: String,
+    /// Only a role's session has one.
+    pub session_token: Option<String>,
+}
+
+/// Without the keys, out of habit: these open nothing.
+impl fmt::Debug for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Principal({})", self.arn)
+    }
+}
+
+struct Shared {
+    history: Mutex<History>,
+    rules: Mutex<Rules>,
+    principals: Mutex<BTreeMap<String, Principal>>,
+    log: Mutex<Vec<Call>>,
+    hook: Mutex<Option<Hook>>,
+    buckets: Mutex<Buckets>,
+    clock: Clock,
+    sequence: AtomicU64,
+}
+
+impl Shared {
+    fn next_sequence(&self) -> u64 {
+        self.sequence.fetch_add(1, Ordering::Relaxed) + 1
+    }
+}
+
+/// The state now, and before the last write.
+#[derive(Debug, Default)]
+struct History {
+    now: State,
+    before: State,
+}
+
+/// What a test says about how the world behaves.
+#[derive(Debug, Clone)]
+pub(crate) struct Rules {
+    pub(crate) policy_quota: usize,
+    /// Members that only answers have, which the project has never heard of.
+    pub(crate) read_only: Vec<(String, String)>,
+    /// Operations that are denied, on one target or on all.
+    pub(crate) denied: Vec<(String, Option<String>)>,
+    /// Whether the buckets count.
+    pub(crate) metered: bool,
+}
+
+/// Who does something, where and when.
+#[derive(Debug, Clone)]
+pub(crate) struct Caller {
+    pub(crate) place: Place,
+    pub(crate) principal: String,
+    /// Seconds since 1970, as ECS writes them.
+    pub(crate) now: String,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for World {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "World({} in {})", self.principal.arn, self.place.region)
+    }
+}
+
+impl World {
+    /// An empty world whose clock goes by hand, seen by a user of account 111122223333 in eu-west-1.
+    pub fn new() -> Self {
+        Self::with_clock(Clock::by_hand())
+    }
+
+    /// The same with another clock.
+    pub fn with_clock(clock: Clock) -> Self {
+        let shared = Shared {
+            history: Mutex::default(),
+            rules: Mutex::new(Rules {
+                policy_quota: POLICIES_PER_ROLE,
+                read_only: Vec::new(),
+                denied: Vec::new(),
+                metered: false,
+            }),
+            principals: Mutex::default(),
+            log: Mutex::default(),
+            hook: Mutex::default(),
+            buckets: Mutex::default(),
+            clock,
+            sequence: AtomicU64::new(0),
+        };
+        let place = Place { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() };
+        let principal = principal("arn:aws:iam::111122223333:user/developer");
+        let world = Self { shared: Arc::new(shared), place, principal };
+        lock(&world.shared.history).now.policies.extend(aws_policies(&AWS_POLICIES));
+        lock(&world.shared.history).now.service_policies.extend(aws_policies(&SERVICE_POLICIES));
+        world.know(world.principal.clone());
+        world
+    }
+
+    /// The same world seen from another Region of the same account.
+    #[must_use]
+    pub fn at(&self, region: &str) -> Self {
+        let place = Place { account: self.place.account.clone(), region: region.to_owned() };
+        Self { place, ..self.clone() }
+    }
+
+    /// The same world seen by somebody else: a user, or the session of a role, which then has a session token. The
+    /// account is the one in the ARN.
+    #[must_use]
+    pub fn as_principal(&self, arn: &str) -> Self {
+        self.with_principal(principal(arn))
+    }
+
+    /// The same world seen by somebody with keys of one's own choice.
+    #[must_use]
+    pub fn with_principal(&self, principal: Principal) -> Self {
+        self.know(principal.clone());
+        let place = Place { account: principal.account.clone(), region: self.place.region.clone() };
+        Self { place, principal, ..self.clone() }
+    }
+
+    fn know(&self, principal: Principal) {
+        lock(&self.shared.principals).insert(principal.access_key.clone(), principal);
+    }
+
+    /// Who acts through this handle.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The account that is seen from here.
+    pub fn account(&self) -> &str {
+        &self.place.account
+    }
+
+    /// The Region that is seen from here.
+    pub fn region(&self) -> &str {
+        &self.place.region
+    }
+
+    /// The world's clock.
+    pub fn clock(&self) -> &Clock {
+        &self.shared.clock
+    }
+
+    /// Asks this for every call from now on, before anything is done.
+    pub fn on_call(&self, hook: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+        *lock(&self.shared.hook) = Some(Arc::new(hook));
+    }
+
+    /// No more faults.
+    pub fn leave_calls_alone(&self) {
+        *lock(&self.shared.hook) = None;
+    }
+
+    /// Lets the two buckets of calls about task definitions count, filled to the brim.
+    pub fn meter_calls(&self) {
+        *lock(&self.shared.buckets) = Buckets::default();
+        lock(&self.shared.rules).metered = true;
+    }
+
+    /// Denies an operation to everybody, on one target (as [`Call::target`] has it) or on all.
+    pub fn deny(&self, operation: &str, target: Option<&str>) {
+        lock(&self.shared.rules).denied.push((operation.to_owned(), target.map(str::to_owned)));
+    }
+
+    /// Allows again all that was denied.
+    pub fn allow_all(&self) {
+        lock(&self.shared.rules).denied.clear();
+    }
+
+    /// From now on a role may have no more managed policies than this.
+    pub fn set_policy_quota(&self, quota: usize) {
+        lock(&self.shared.rules).policy_quota = quota;
+    }
+
+    /// From now on every definition is answered with this read-only member (a value in JSON), and a registration
+    /// that has it is refused: ECS of next year.
+    pub fn add_read_only_member(&self, name: &str, value: &str) {
+        lock(&self.shared.rules).read_only.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The calls so far, in their order.
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.shared.log).clone()
+    }
+
+    /// The calls so far as `RegisterTaskDefinition web`, what went wrong in brackets behind.
+    pub fn call_lines(&self) -> Vec<String> {
+        lock(&self.shared.log).iter().map(ToString::to_string).collect()
+    }
+
+    /// Forgets the calls so far; their numbers go on.
+    pub fn forget_calls(&self) {
+        lock(&self.shared.log).clear();
+    }
+
+    fn write<T>(&self, deed: impl FnOnce(&mut State) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
+        let mut history = lock(&self.shared.history);
+        let before = history.now.clone();
+        let result = deed(&mut history.now);
+        match &result {
+            Ok(_) => history.before = before,
+            Err(_) => history.now = before,
+        }
+        result
+    }
+
+    fn timestamp(&self) -> String {
+        let now = self.shared.clock.since_epoch();
+        format!("{}.{:03}", now.as_secs(), now.subsec_millis())
+    }
+
+    fn caller(&self) -> Caller {
+        Caller { place: self.place.clone(), principal: self.principal.arn.clone(), now: self.timestamp() }
+    }
+}
+
+/// Somebody with that ARN. The keys follow from it, so that the same ARN is always the same somebody.
+fn principal(arn: &str) -> Principal {
+    let hash: String = Sha256::digest(arn.as_bytes()).iter().map(|byte| format!("{byte:02X}")).collect();
+    let is_session = arn.contains(":assumed-role/");
+    Principal {
+        arn: arn.to_owned(),
+        account: arn.split(':').nth(4).unwrap_or_default().to_owned(),
+        access_key: format!("{}{}", if is_session { "ASIA" } else { "AKIA" }, &hash[..16]),
+        secret_key: hash[16..56].to_owned(),
+        session_token: is_session.then(|| format!("token-{hash}")),
+    }
+}
+
+fn aws_policies(names: &[&str]) -> Vec<String> {
+    let partitions = ["aws", "aws-cn", "aws-us-gov"];
+    let arn = |partition: &str, name: &str| format!("arn:{partition}:iam::aws:policy/{name}");
+    partitions.iter().flat_map(|partition| names.iter().map(move |name| arn(partition, name))).collect()
+}

@@ -1,0 +1,127 @@
+//! What exists in the world: families and revisions, roles, repositories, queues.
+//!
+//! Knows: who owns what. Must not know: requests. Cheap to clone, because every write keeps the state before it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+/// An account and a Region: where everything but IAM lives.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Place {
+    pub(crate) account: String,
+    pub(crate) region: String,
+}
+
+impl Place {
+    /// `aws`, `aws-cn` and so on.
+    pub(crate) fn partition(&self) -> &'static str {
+        self.region.parse().map_or("aws", |region: ecs_sidecar_core::ids::Region| region.partition().name)
+    }
+
+    /// An ARN of something in this place.
+    pub(crate) fn arn(&self, service: &str, resource: &str) -> String {
+        format!("arn:{}:{service}:{}:{}:{resource}", self.partition(), self.region, self.account)
+    }
+}
+
+/// Whether a revision may be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Status {
+    /// It may.
+    Active,
+    /// It was deregistered.
+    Inactive,
+}
+
+impl Status {
+    /// ECS's word.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Active => "ACTIVE",
+            Self::Inactive => "INACTIVE",
+        }
+    }
+}
+
+/// A family: its number only ever grows, whatever becomes of its revisions.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Family {
+    pub(crate) last: u64,
+    pub(crate) revisions: BTreeMap<u64, Arc<Revision>>,
+}
+
+impl Family {
+    pub(crate) fn newest_active(&self) -> Option<&Arc<Revision>> {
+        self.revisions.values().rev().find(|revision| revision.status == Status::Active)
+    }
+}
+
+/// A revision of a task definition.
+#[derive(Clone)]
+pub(crate) struct Revision {
+    pub(crate) place: Place,
+    pub(crate) family: String,
+    pub(crate) number: u64,
+    pub(crate) status: Status,
+    /// The members as ECS keeps them, defaults filled in: an object in JSON.
+    pub(crate) definition: Arc<str>,
+    /// A list in JSON.
+    pub(crate) tags: Arc<str>,
+    pub(crate) requires_attributes: Vec<String>,
+    pub(crate) compatibilities: Vec<String>,
+    /// Seconds since 1970, with milliseconds.
+    pub(crate) registered_at: String,
+    pub(crate) registered_by: String,
+    pub(crate) deregistered_at: Option<String>,
+}
+
+/// Without the definition, whose environment is nobody's business.
+impl std::fmt::Debug for Revision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Revision({}:{} {})", self.family, self.number, self.status.label())
+    }
+}
+
+impl Revision {
+    pub(crate) fn arn(&self) -> String {
+        self.place.arn("ecs", &format!("task-definition/{}:{}", self.family, self.number))
+    }
+}
+
+/// A role of IAM.
+#[derive(Debug, Clone)]
+pub(crate) struct Role {
+    pub(crate) arn: String,
+    pub(crate) path: String,
+    pub(crate) attached: Vec<String>,
+}
+
+/// A repository of ECR: digests by tag.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Repository {
+    pub(crate) tags: BTreeMap<String, String>,
+}
+
+/// Everything there is.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct State {
+    pub(crate) families: BTreeMap<(Place, String), Arc<Family>>,
+    /// By account and friendly name: IAM knows no Regions.
+    pub(crate) roles: BTreeMap<(String, String), Arc<Role>>,
+    /// ARNs of policies that can be attached.
+    pub(crate) policies: BTreeSet<String>,
+    /// ARNs of policies that only a service's role may have.
+    pub(crate) service_policies: BTreeSet<String>,
+    pub(crate) repositories: BTreeMap<(Place, String), Arc<Repository>>,
+    pub(crate) queues: BTreeMap<(Place, String), Arc<Vec<crate::Message>>>,
+}
+
+impl State {
+    pub(crate) fn family(&self, place: &Place, name: &str) -> Option<&Family> {
+        self.families.get(&(place.clone(), name.to_owned())).map(|family| &**family)
+    }
+
+    pub(crate) fn family_mut(&mut self, place: &Place, name: &str) -> &mut Family {
+        Arc::make_mut(self.families.entry((place.clone(), name.to_owned())).or_default())
+    }
+}

@@ -1,0 +1,13 @@
+//! The fake itself, asked through the official clients and by hand.
+//!
+//! A judge that lets everything pass proves nothing: each test here is about something that an emulator gets wrong,
+//! and fails if the fake does too.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod definitions;
+mod losses;
+mod metering;
+mod neighbours;
+mod refusals;
+mod revisions;
+mod signatures;
