@@ -36,9 +36,13 @@ class Stack:
         """Creates the stack, or updates it with these parameters; those given earlier keep their values."""
         if not self.outputs:
             self._upload()
-        self._parameters.update(
-            CodeBucket=CODE_BUCKET, CodeKey=self._package.name, EndpointUrl=self.ministack.endpoint, **parameters
-        )
+        self._parameters = {
+            "CodeBucket": CODE_BUCKET,
+            "CodeKey": self._package.name,
+            "EndpointUrl": self.ministack.endpoint,
+            **self._parameters,
+            **parameters,
+        }
         cloudformation = self.ministack.client("cloudformation")
         request = dict(
             StackName=self.name,

@@ -1,0 +1,60 @@
+"""Fixtures for all tests of the stack."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+from harness.events import Trail
+from harness.ministack import Ministack
+from harness.stack import Stack, cache_sidecar_image
+from harness.wire import Wire
+
+
+@pytest.fixture(scope="session")
+def ministack():
+    """One emulator for the whole run."""
+    with Ministack() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def package():
+    """The zip of the function; `make test-emulator` builds it and names it."""
+    path = os.environ.get("RECONCILE_PACKAGE")
+    if not path:
+        if os.environ.get("CI") == "true":
+            pytest.fail("RECONCILE_PACKAGE is not set; run make test-emulator")
+        pytest.skip("RECONCILE_PACKAGE is not set; run make test-emulator")
+    return Path(path)
+
+
+@pytest.fixture(scope="session")
+def wire(ministack):
+    """What lies between the function and the emulator."""
+    with Wire(ministack) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def stack(ministack, package, wire):
+    """The deployed stack, in its default mode, with the sidecar's image at hand."""
+    deployed = Stack(ministack, "ecs-sidecar", package).deploy(EndpointUrl=wire.endpoint)
+    cache_sidecar_image(ministack)
+    # A message that failed comes again after this many seconds; the template's six minutes are too long for a test.
+    ministack.client("sqs").set_queue_attributes(
+        QueueUrl=deployed.outputs["QueueUrl"], Attributes={"VisibilityTimeout": "3"}
+    )
+    return deployed
+
+
+@pytest.fixture(scope="session")
+def trail(stack):
+    """Somebody who registers task definitions, while CloudTrail looks on."""
+    return Trail(stack).copy_rules()
+
+
+@pytest.fixture
+def family(request):
+    """A family of the test's own: one deployed stack serves them all."""
+    return re.sub("[^a-z0-9]+", "-", request.node.name.removeprefix("test_").lower()).strip("-")

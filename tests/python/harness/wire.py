@@ -1,0 +1,112 @@
+"""The wire between the function and the emulator: it tells what was called, and can be made to fail.
+
+A proxy on loopback. The deployed function has it as its endpoint; everybody else speaks to the emulator itself.
+"""
+
+import http.client
+import json
+import threading
+import urllib.parse
+from collections import deque
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import NamedTuple
+
+
+class Call(NamedTuple):
+    """One call of the function: `RegisterTaskDefinition` and its parameters."""
+
+    action: str
+    parameters: dict
+
+
+class Wire:
+    """Passes every call on to `ministack`, and notes it in `calls`."""
+
+    def __init__(self, ministack):
+        self._upstream = urllib.parse.urlsplit(ministack.endpoint)
+        self._faults = deque()
+        self.calls = []
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self):
+        threading.Thread(target=self._server.serve_forever, daemon=True).start()
+        return self
+
+    def __exit__(self, *_):
+        self._server.shutdown()
+        self._server.server_close()
+
+    def of_family(self, family, since=0):
+        """Actions on task definitions of that family, in their order."""
+        return [call.action for call in self.calls[since:] if family_in(call) == family]
+
+    @contextmanager
+    def interfering(self, interfere):
+        """While inside: `interfere(call)` before each call. It may do something and return None, or return
+        "lose" (the call is made, its answer never comes) or "refuse" (the call is not made: a server's error)."""
+        self._faults.append(interfere)
+        try:
+            yield
+        finally:
+            self._faults.remove(interfere)
+
+    def _handler(wire):
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def do_POST(self):
+                body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
+                call = _call(self.headers, body)
+                wire.calls.append(call)
+                fault = next((f for f in [interfere(call) for interfere in list(wire._faults)] if f), None)
+                if fault == "refuse":
+                    return self._answer(500, {}, json.dumps({"__type": "ServerException", "message": "refused"}).encode())
+                status, headers, answer = wire._forward(self.command, self.path, self.headers, body)
+                if fault == "lose":
+                    self.close_connection = True
+                    self.connection.close()
+                    return None
+                return self._answer(status, headers, answer)
+
+            do_GET = do_PUT = do_DELETE = do_POST
+
+            def _answer(self, status, headers, answer):
+                self.send_response(status)
+                for name, value in headers.items():
+                    if name.lower() not in ("content-length", "connection", "transfer-encoding", "date", "server"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        return Handler
+
+    def _forward(self, method, path, headers, body):
+        upstream = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=30)
+        try:
+            upstream.request(method, path, body, {k: v for k, v in headers.items() if k.lower() != "connection"})
+            answer = upstream.getresponse()
+            return answer.status, dict(answer.getheaders()), answer.read()
+        finally:
+            upstream.close()
+
+
+def _call(headers, body):
+    if target := headers.get("X-Amz-Target"):
+        return Call(target.rsplit(".", 1)[1], json.loads(body or b"{}"))
+    # IAM speaks the older protocol, with forms.
+    form = dict(urllib.parse.parse_qsl(body.decode(errors="replace")))
+    return Call(form.get("Action", "?"), form)
+
+
+def family_in(call):
+    """The family that a call on task definitions is about, or an empty text."""
+    parameters = call.parameters
+    name = parameters.get("family") or parameters.get("familyPrefix") or parameters.get("taskDefinition") or ""
+    return name.rsplit("/", 1)[-1].split(":")[0]
