@@ -353,3 +353,6 @@ fn write_json(value: Value<'_>, out: &mut String) -> bool {
     }
     true
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,4 +1,7 @@
-//! Rules about one container by itself: image, memory, health, variables.
+//! Rules about one container by itself: image, memory, counts, variables.
+//!
+//! Not a rule: that a health check's command begins with CMD or CMD-SHELL. The API reference says so, but ECS takes
+//! other commands, and AWS's own collector needs one (aws-observability/aws-otel-collector issue 2034).
 
 use super::place::{Findings, Place, Step, name_of};
 use super::{Holder, Rule, Task};
@@ -17,7 +20,6 @@ const MIN_MEMORY: i64 = 4;
 pub(super) fn check(task: &Task<'_>, holder: &Holder<'_>, place: &Place<'_>, findings: &mut Findings) {
     check_image(holder, place, findings);
     check_memory(task, holder, place, findings);
-    check_commands(holder, place, findings);
     check_counts(holder, place, findings);
     check_variables(holder, place, findings);
     if task.mode == NetworkMode::AwsVpc {
@@ -65,17 +67,6 @@ fn check_memory(task: &Task<'_>, holder: &Holder<'_>, place: &Place<'_>, finding
     {
         let message = format!("{limit} MiB are less than the reservation of {reservation}");
         findings.add(Rule::MemoryBelowReservation, &place.then(keys::MEMORY), message);
-    }
-}
-
-fn check_commands(holder: &Holder<'_>, place: &Place<'_>, findings: &mut Findings) {
-    let Some(command) = holder.fields.get(keys::HEALTH_CHECK).and_then(|health| health.get(nested::COMMAND)) else {
-        return;
-    };
-    let first = command.items().next().and_then(crate::json::Value::as_str);
-    if first.is_some_and(|first| first != "CMD" && first != "CMD-SHELL") {
-        let place = place.then(keys::HEALTH_CHECK);
-        findings.add(Rule::HealthCheckCommand, &place.then(nested::COMMAND), "this begins with CMD or CMD-SHELL");
     }
 }
 

@@ -55,7 +55,7 @@ fn check_links(task: &Task<'_>, holder: &Holder<'_>, place: &Place<'_>, findings
         findings.add(Rule::LinksNeedBridge, &list, "links are for network mode bridge only");
     }
     for (index, link) in holder.fields.items(keys::LINKS).enumerate() {
-        let Some(link) = link.as_str() else {
+        let Some(link) = link.as_str().filter(|link| !link.is_empty()) else {
             continue;
         };
         let name = link.split_once(':').map_or(&*link, |(name, _)| name);

@@ -72,7 +72,6 @@ rules! {
     DependsOnCycle "dependsOnCycle" "Dependencies form no cycle." ["developer guide, container dependency"]
     DependsOnEssential "dependsOnEssential" "COMPLETE and SUCCESS wait for containers that are not essential." ["ECS answers: A dependency container with SUCCESS or COMPLETE condition cannot be an essential container"]
     DependsOnUnhealthy "dependsOnUnhealthy" "HEALTHY waits for a container with a health check." ["API reference, ContainerDependency"]
-    HealthCheckCommand "healthCheckCommand" "A health check's command begins with CMD or CMD-SHELL." ["API reference, HealthCheck"]
     TooManyExitCodes "tooManyExitCodes" "A restart policy ignores up to 50 exit codes." ["API reference, ContainerRestartPolicy"]
     DuplicateVariable "duplicateVariable" "A secret's name is no other secret's and no environment variable's of its container." ["ECS answers: The secret name must be unique and not shared with any environment variables"]
     TooManyEnvironmentFiles "tooManyEnvironmentFiles" "A container has up to ten environment files." ["API reference, ContainerDefinition"]

@@ -160,12 +160,6 @@ pub(super) fn containers_and_tags() -> Vec<Case> {
     let long = format!("\"{}\"", "ü".repeat(257));
     vec![
         case(
-            Rule::HealthCheckCommand,
-            FARGATE,
-            [("/containerDefinitions/1/healthCheck/command/0", "\"true\"")],
-            "containerDefinitions[router].healthCheck.command",
-        ),
-        case(
             Rule::TooManyExitCodes,
             FARGATE,
             [("./restartPolicy/ignoredExitCodes", &list("1", 51))],
