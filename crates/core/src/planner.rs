@@ -173,7 +173,10 @@ impl<'a> Planner<'a> {
         if self.settings.asked == Asked::Standing && undone.receipt.by != Injector::Operator {
             return Err(Reason::InjectedElsewhere.into());
         }
-        self.still_valid(&undone.source)?;
+        // What the owner built upon our container would be left hanging. The source itself was registered as it is.
+        if !undone.is_ours() {
+            self.still_valid(&undone.source)?;
+        }
         Ok(Plan {
             policy: Some(undone.receipt.policy.clone()),
             digest: None,
@@ -211,11 +214,7 @@ impl<'a> Planner<'a> {
         let before = check::check(&self.observed.definition);
         let new = check::new_findings(&before, &check::check(result));
         let Some(first) = new.first() else { return Ok(()) };
-        let reason = match first.rule {
-            Rule::TooLarge => Reason::TooLarge,
-            Rule::TooManyContainers => Reason::TooManyContainers,
-            _ => Reason::WouldBeInvalid,
-        };
+        let reason = if first.rule == Rule::TooLarge { Reason::TooLarge } else { Reason::WouldBeInvalid };
         Err(Refusal::new(reason, format!("{}: {}", first.path, first.message)))
     }
 

@@ -30,7 +30,7 @@ fn scaled(text: &str, unit: &str, factor: u64) -> Option<u64> {
     };
     let scale = 10_u64.pow(u32::try_from(fraction.len()).ok()?);
     let parts = parse(fraction)? * factor;
-    (parts % scale == 0).then_some(())?;
+    parts.is_multiple_of(scale).then_some(())?;
     parse(whole)?.checked_mul(factor)?.checked_add(parts / scale)
 }
 

@@ -1,7 +1,9 @@
 //! Where a definition's tasks may run, and what that means for an injection.
 
 use crate::definition::TaskDefinition;
+use crate::json::Value;
 use crate::keys::{container, nested, task};
+use crate::names;
 use crate::policy::Target;
 use std::collections::BTreeSet;
 
@@ -20,6 +22,13 @@ impl MadeFor {
     /// Reads `requiresCompatibilities`. (Describe's `compatibilities` say what a definition *could* run on, which is
     /// nearly always more than it is meant for.)
     pub fn read(definition: &TaskDefinition) -> Self {
+        let told = |variable: Value<'_>| {
+            let is = |key, word| variable.get(key).and_then(Value::as_str).is_some_and(|text| text == word);
+            is(nested::NAME, names::MANAGED_INSTANCES) && is(nested::VALUE, "true")
+        };
+        if definition.containers().any(|container| container.items(container::ENVIRONMENT).any(told)) {
+            return Self::ManagedInstances;
+        }
         let mut targets = BTreeSet::new();
         for word in definition.requires_compatibilities() {
             targets.insert(match &*word {

@@ -1,0 +1,177 @@
+//! What can be said on the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use ecs_sidecar_core::ids::{AccountId, Region};
+use std::path::PathBuf;
+
+/// Adds a sidecar to Amazon ECS task definitions, losslessly and reversibly.
+#[derive(Debug, Parser)]
+#[command(version, about, propagate_version = true, arg_required_else_help = true, after_help = EXAMPLES)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) verb: Verb,
+
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Output")]
+    pub(crate) color: Color,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  # What would happen to this definition, and why?
+  ecs-sidecar plan --account 111122223333 --region eu-west-1 taskdef.json
+
+  # In a pipeline: inject, then register
+  ecs-sidecar inject taskdef.json > patched.json
+  aws ecs register-task-definition --cli-input-json file://patched.json
+
+  # The newest revision of a family, as it is in the account
+  aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar plan -
+
+Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.";
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Verb {
+    /// Show what would be done to a task definition, and why
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar plan taskdef.json                   a diff with the reasons beside it
+  ecs-sidecar plan --format json taskdef.json     decision, reason, digest and edits
+  ecs-sidecar plan --format patch taskdef.json    RFC 6902: from the file to what inject prints
+
+Asking by hand counts as opting in; an explicit opt-out in the definition still wins.")]
+    Plan(Arguments),
+
+    /// Print the definition with the sidecar, as RegisterTaskDefinition takes it
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar inject --account 111122223333 --region eu-west-1 taskdef.json > patched.json
+  ecs-sidecar inject --default-task-role arn:aws:iam::111122223333:role/traced taskdef.json
+  aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar inject -
+
+A definition that is left alone is printed unchanged in register form; the reason goes to standard error.")]
+    Inject(Arguments),
+
+    /// Print the definition with the injection taken back exactly
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar remove patched.json > taskdef.json
+  aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar remove -")]
+    Remove(Arguments),
+
+    /// Judge a definition by ECS's documented registration rules
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar check taskdef.json                  exit 1 if ECS would refuse it
+  ecs-sidecar check --format json taskdef.json    findings with rule, path and message")]
+    Check(Arguments),
+
+    /// Print a completion script for a shell
+    #[command(after_help = "\
+Example:
+  ecs-sidecar completions bash > /etc/bash_completion.d/ecs-sidecar")]
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+
+    /// Print a reference in Markdown, as it stands in the docs
+    #[command(hide = true)]
+    Reference {
+        /// What of
+        topic: ReferenceTopic,
+    },
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(crate) enum ReferenceTopic {
+    /// Verbs and options
+    Cli,
+    /// Reason codes
+    Reasons,
+    /// Rules of `check`
+    Rules,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Task definition: a RegisterTaskDefinition input, the answer of describe-task-definition, or the bare
+    /// definition as the console saves it; - reads standard input
+    #[arg(value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Policy: the name of a preset, or a file
+    #[arg(long, value_name = "PRESET|FILE", default_value = "xray-daemon", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: String,
+
+    /// How the answer is printed; inject and remove print the definition for both text and json
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: Format,
+
+    /// Account that the tasks run in [default: from ARNs in the definition, then from the AWS configuration]
+    #[arg(long, value_name = "ID", help_heading = "What cannot be seen in the file")]
+    pub(crate) account: Option<AccountId>,
+
+    /// Region that they run in [default: likewise]
+    #[arg(long, value_name = "REGION", help_heading = "What cannot be seen in the file")]
+    pub(crate) region: Option<Region>,
+
+    /// Profile of the AWS configuration to take them from [default: AWS_PROFILE, then default]
+    #[arg(long, value_name = "NAME", help_heading = "What cannot be seen in the file")]
+    pub(crate) profile: Option<String>,
+
+    /// Prefix of the pull-through cache rule for public.ecr.aws; ROOT for a rule without one
+    #[arg(long, value_name = "PREFIX", default_value = ecs_sidecar_core::names::DEFAULT_CACHE_PREFIX, help_heading = "What cannot be seen in the file")]
+    pub(crate) cache_prefix: String,
+
+    /// Task role for a Fargate definition that has none
+    #[arg(long, value_name = "ARN", help_heading = "What cannot be seen in the file", value_parser = role)]
+    pub(crate) default_task_role: Option<String>,
+
+    /// Execution role for a Fargate definition that has none
+    #[arg(long, value_name = "ARN", help_heading = "What cannot be seen in the file", value_parser = role)]
+    pub(crate) default_execution_role: Option<String>,
+
+    /// The instance's role will do where a definition for EC2 or EXTERNAL has no task role
+    #[arg(long, help_heading = "What cannot be seen in the file")]
+    pub(crate) trust_instance_role: bool,
+}
+
+fn role(text: &str) -> Result<String, String> {
+    let role = ecs_sidecar_core::ids::RoleRef::new(text);
+    if role.is_well_formed() && role.account().is_some() {
+        Ok(text.to_owned())
+    } else {
+        Err("must be a role's ARN, such as arn:aws:iam::111122223333:role/traced".to_owned())
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// For people
+    Text,
+    /// For machines
+    Json,
+    /// JSON Patch (RFC 6902), from the file as it is to what inject or remove prints
+    Patch,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Color {
+    /// On a terminal, unless NO_COLOR is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+impl Color {
+    pub(crate) fn write_global(self) {
+        match self {
+            Self::Auto => {}
+            Self::Always => anstream::ColorChoice::Always.write_global(),
+            Self::Never => anstream::ColorChoice::Never.write_global(),
+        }
+    }
+}

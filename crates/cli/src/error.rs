@@ -1,0 +1,97 @@
+//! What can go wrong, told once and at the edge.
+
+use ecs_sidecar_core::definition::InputError;
+use ecs_sidecar_core::policy::PolicyError;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Everything that ends a run.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("cannot read {file}")]
+    Read {
+        file: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{file} is not UTF-8: invalid byte at offset {offset}")]
+    NotUtf8 { file: String, offset: usize },
+    #[error("{file} is empty")]
+    Empty { file: String },
+    #[error("{file}: {source}")]
+    Input {
+        file: String,
+        // Part of the text already, so not told again.
+        source: Box<InputError>,
+    },
+    #[error("{source}")]
+    Policy { source: Box<PolicyError> },
+    #[error("the {what} is not known")]
+    Site { what: &'static str, option: &'static str, variable: &'static str },
+    #[error("cannot read the AWS configuration")]
+    AwsConfiguration {
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("cannot write the answer")]
+    Write(#[source] std::io::Error),
+}
+
+impl From<std::io::Error> for Error {
+    fn from(source: std::io::Error) -> Self {
+        Self::Write(source)
+    }
+}
+
+impl Error {
+    fn hint(&self) -> Option<String> {
+        match self {
+            Self::Read { .. } | Self::Write(_) | Self::AwsConfiguration { .. } => None,
+            Self::NotUtf8 { .. } => {
+                Some("JSON is UTF-8; PowerShell writes UTF-16 unless told `-Encoding utf8`".to_owned())
+            }
+            Self::Empty { .. } => Some("did the command that was to write it fail?".to_owned()),
+            Self::Input { source, .. } => match source.as_ref() {
+                InputError::Json(_) => None,
+                InputError::Shape(_) => Some(
+                    "give a RegisterTaskDefinition input, the answer of `aws ecs describe-task-definition`, or the \
+                     JSON that the console saves"
+                        .to_owned(),
+                ),
+            },
+            Self::Policy { source } => match source.as_ref() {
+                PolicyError::NoSuchPreset { .. } => Some("give a preset's name, or the path of a file".to_owned()),
+                PolicyError::Document(_) | PolicyError::Forbidden { .. } => None,
+            },
+            Self::Site { option, variable, .. } => {
+                Some(format!("pass {option}, set {variable}, or put it in the AWS profile"))
+            }
+        }
+    }
+
+    /// 1 where the input is at fault, 2 for anything else.
+    pub(crate) fn exit_code(&self) -> ExitCode {
+        match self {
+            Self::NotUtf8 { .. } | Self::Empty { .. } | Self::Input { .. } | Self::Policy { .. } => ExitCode::from(1),
+            Self::Read { .. } | Self::Site { .. } | Self::AwsConfiguration { .. } | Self::Write(_) => ExitCode::from(2),
+        }
+    }
+
+    /// Prints the error, its causes and what to do next.
+    pub(crate) fn tell(&self, out: &mut dyn Write) {
+        let red = anstyle::AnsiColor::Red.on_default().bold();
+        let cyan = anstyle::AnsiColor::Cyan.on_default().bold();
+        let mut text = format!("{red}error:{red:#} {self}\n");
+        let mut source =
+            std::error::Error::source(self).filter(|_| !matches!(self, Self::Input { .. } | Self::Policy { .. }));
+        while let Some(cause) = source {
+            text.push_str(&format!("  because: {cause}\n"));
+            source = cause.source();
+        }
+        if let Some(hint) = self.hint() {
+            text.push_str(&format!("{cyan}hint:{cyan:#} {hint}\n"));
+        }
+        // There is nobody left to tell that standard error is closed.
+        let _ = out.write_all(text.as_bytes());
+    }
+}

@@ -1,0 +1,62 @@
+//! Reads what the command line names.
+
+use crate::error::Error;
+use ecs_sidecar_core::definition::{InputError, TaskDefinition};
+use ecs_sidecar_core::json::{JsonError, MAX_BYTES};
+use ecs_sidecar_core::policy::{PRESETS, Policy};
+use std::io::Read;
+use std::path::Path;
+
+/// A task definition and the text that it was read from.
+pub(crate) struct Input {
+    pub(crate) text: String,
+    pub(crate) definition: TaskDefinition,
+}
+
+/// Reads a task definition from a file or, for `-`, from standard input.
+pub(crate) fn definition(path: &Path) -> Result<Input, Error> {
+    let text = text(path)?;
+    let file = name(path);
+    if text.trim().is_empty() {
+        return Err(Error::Empty { file });
+    }
+    let definition = TaskDefinition::parse(&text).map_err(|source| Error::Input { file, source: Box::new(source) })?;
+    Ok(Input { text, definition })
+}
+
+/// Reads a policy: a preset by its name, or else a file.
+pub(crate) fn policy(name_or_path: &str) -> Result<Policy, Error> {
+    let is_preset = PRESETS.iter().any(|(preset, _)| *preset == name_or_path);
+    let looks_like_path = name_or_path.contains(['/', '\\', '.']);
+    let policy = if is_preset || !looks_like_path && !Path::new(name_or_path).exists() {
+        Policy::preset(name_or_path)
+    } else {
+        Policy::parse(&text(Path::new(name_or_path))?)
+    };
+    policy.map_err(|source| Error::Policy { source: Box::new(source) })
+}
+
+fn name(path: &Path) -> String {
+    if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
+}
+
+fn text(path: &Path) -> Result<String, Error> {
+    let file = name(path);
+    let read = |source: std::io::Error| Error::Read { file: file.clone(), source };
+    let mut bytes = Vec::new();
+    // One byte more than is taken, so that a longer input is seen to be longer.
+    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
+    if path == Path::new("-") {
+        std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(read)?;
+    } else {
+        std::fs::File::open(path).map_err(read)?.take(limit).read_to_end(&mut bytes).map_err(read)?;
+    }
+    if bytes.len() > MAX_BYTES {
+        let source = Box::new(InputError::Json(JsonError::TooLong));
+        return Err(Error::Input { file, source });
+    }
+    let text =
+        String::from_utf8(bytes).map_err(|error| Error::NotUtf8 { file, offset: error.utf8_error().valid_up_to() })?;
+    // Some editors on Windows begin a file with a byte order mark.
+    Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
+}

@@ -1,0 +1,48 @@
+//! `ecs-sidecar`: the operator's decisions on the command line, for files and pipelines.
+//!
+//! Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.
+
+mod arguments;
+mod diff;
+mod error;
+mod input;
+mod mask;
+mod reference;
+mod site;
+mod verbs;
+
+use arguments::{Cli, Verb};
+use clap::{CommandFactory as _, Parser as _};
+use error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    cli.color.write_global();
+    let mut stdout = anstream::stdout().lock();
+    let done = run(cli.verb, &mut stdout).and_then(|code| stdout.flush().map_err(Error::Write).map(|()| code));
+    match done {
+        Ok(code) => code,
+        // Whoever reads has had enough, as `head` does.
+        Err(Error::Write(error)) if error.kind() == std::io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
+        Err(error) => {
+            error.tell(&mut anstream::stderr().lock());
+            error.exit_code()
+        }
+    }
+}
+
+fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
+    match verb {
+        Verb::Plan(arguments) => verbs::plan(&arguments, out),
+        Verb::Inject(arguments) => verbs::inject(&arguments, out),
+        Verb::Remove(arguments) => verbs::remove(&arguments, out),
+        Verb::Check(arguments) => verbs::check(&arguments, out),
+        Verb::Completions { shell } => {
+            clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Reference { topic } => reference::write(topic, out).map(|()| ExitCode::SUCCESS),
+    }
+}

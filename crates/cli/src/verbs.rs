@@ -1,0 +1,151 @@
+//! The four verbs: each reads a definition, has core decide, and prints.
+
+use crate::arguments::{Arguments, Format};
+use crate::error::Error;
+use crate::input::{self, Input};
+use crate::site::Site;
+use crate::{diff, mask};
+use ecs_sidecar_core::bounds::Bounds;
+use ecs_sidecar_core::check::{self, Finding};
+use ecs_sidecar_core::edit::PatchOperation;
+use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
+use ecs_sidecar_core::plan::{self, Asked, Decision, Plan, Settings};
+use ecs_sidecar_core::receipt::Injector;
+use ecs_sidecar_core::report::{Outcome, Report};
+use serde::Serialize;
+use serde_json::value::RawValue;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// `plan`: what would be done, and why.
+pub(crate) fn plan(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let (input, plan) = decide(arguments, Asked::Inject)?;
+    match arguments.format {
+        Format::Text => diff::write(&input.definition, &plan, out)?,
+        Format::Json => {
+            let source = input.definition.described().arn.as_ref();
+            json(&Report::new(&plan, source, &Outcome::Planned), out)?;
+        }
+        Format::Patch => patch(&input, &plan, out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `inject`: the definition with the sidecar.
+pub(crate) fn inject(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    change(arguments, Asked::Inject, out)
+}
+
+/// `remove`: the definition without what was injected.
+pub(crate) fn remove(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    change(arguments, Asked::Remove, out)
+}
+
+/// `check`: what ECS would refuse.
+pub(crate) fn check(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    #[derive(Serialize)]
+    struct Answer<'a> {
+        family: Option<&'a str>,
+        findings: &'a [Finding],
+    }
+    let input = input::definition(&arguments.file)?;
+    // Not needed for the judgement, but a policy that cannot be read is told whatever the verb.
+    input::policy(&arguments.policy)?;
+    let findings = check::check(&input.definition);
+    let family = input.definition.family();
+    match arguments.format {
+        Format::Text => {
+            for finding in &findings {
+                writeln!(out, "{}: {} ({})", finding.path, finding.message, finding.rule)?;
+            }
+            let name = family.as_deref().unwrap_or("the definition");
+            match findings.len() {
+                0 => writeln!(out, "{name}: nothing that ECS is documented to refuse")?,
+                1 => writeln!(out, "{name}: 1 finding")?,
+                count => writeln!(out, "{name}: {count} findings")?,
+            }
+        }
+        Format::Json | Format::Patch => json(&Answer { family: family.as_deref(), findings: &findings }, out)?,
+    }
+    Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+fn change(arguments: &Arguments, asked: Asked, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    let (input, plan) = decide(arguments, asked)?;
+    match arguments.format {
+        Format::Text | Format::Json => {
+            out.write_all(plan.result.text().as_bytes())?;
+            if !plan.result.text().ends_with('\n') {
+                writeln!(out)?;
+            }
+        }
+        Format::Patch => patch(&input, &plan, out)?,
+    }
+    let mut notes = anstream::stderr().lock();
+    // Standard error may be closed; the answer is on standard output.
+    let _ = diff::headline(&plan, &mut notes);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
+    let input = input::definition(&arguments.file)?;
+    let mut policy = input::policy(&arguments.policy)?;
+    let permissions = &mut policy.spec.permissions;
+    permissions.default_task_role = arguments.default_task_role.clone().or(permissions.default_task_role.take());
+    permissions.default_execution_role =
+        arguments.default_execution_role.clone().or(permissions.default_execution_role.take());
+    permissions.trust_instance_role |= arguments.trust_instance_role;
+    let settings = Settings {
+        policies: vec![policy],
+        // Whoever runs this could write the definition by hand as well.
+        bounds: Bounds::unbounded(),
+        asked,
+        injector: Injector::Cli,
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        execution_policy_arn: None,
+    };
+    let site = Site::find(arguments, &input.definition)?;
+    let observed = Observed {
+        account: site.account,
+        region: site.region,
+        definition: input.definition.clone(),
+        cache_prefix: arguments.cache_prefix.clone(),
+        image: ImageState::NotChecked,
+        task_role: RoleState::NotChecked,
+        execution_role: RoleState::NotChecked,
+        withdrawn: Vec::new(),
+        source_inactive: false,
+        registrar: Registrar::Unknown,
+    };
+    let mut plan = plan::plan(&observed, &settings);
+    let broken = check::check(&input.definition).len();
+    if broken > 0 && plan.decision != Decision::Skip {
+        plan.notes
+            .push(format!("ECS would refuse this definition as it is: `ecs-sidecar check` has {broken} finding(s)"));
+    }
+    Ok((input, plan))
+}
+
+/// The patch from the file as it is to the plan's result. Where the file is not in register form, the first operation
+/// brings it there as a whole.
+fn patch(input: &Input, plan: &Plan, out: &mut dyn Write) -> Result<(), Error> {
+    let register_form = input.definition.text();
+    let mut operations = Vec::new();
+    if input.text != register_form {
+        let value = RawValue::from_string(register_form.trim().to_owned()).expect("a definition's text is JSON");
+        operations.push(PatchOperation { op: "replace", path: String::new(), from: None, value: Some(value) });
+    }
+    operations.extend(plan.patch(&input.definition));
+    json(&operations, out)
+}
+
+fn json(answer: &impl Serialize, out: &mut dyn Write) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(answer).expect("an answer is plain JSON");
+    writeln!(out, "{text}")?;
+    Ok(())
+}
+
+/// A definition as people may see it.
+pub(crate) fn visible(definition: &ecs_sidecar_core::definition::TaskDefinition, plan: &Plan) -> String {
+    mask::masked(definition, &plan.edits)
+}
