@@ -10,6 +10,7 @@ from harness.ministack import Ministack
 from harness.roles import attached_policies, create_roles
 from harness.stack import DeploymentFailed, Stack, cache_sidecar_image
 from harness.waiting import NeverHappened, until
+from harness.wire import Wire
 
 from . import expectations, screen
 
@@ -25,9 +26,9 @@ class NotAsExpected(Exception):
 class Ride:
     """The families of the examples in one emulator."""
 
-    def __init__(self, ministack, package):
+    def __init__(self, ministack, wire, package):
         self.ministack = ministack
-        self.stack = Stack(ministack, "ecs-sidecar", package)
+        self.stack = Stack(ministack, wire, "ecs-sidecar", package)
         self.trail = Trail(self.stack)
         self.first = {}  # family -> what a person registered
         self.surprises = []
@@ -170,10 +171,10 @@ def without_link(container):
 
 def run(package):
     """Starts the emulator, takes the ride, ends the emulator whatever happens."""
-    with Ministack() as ministack:
+    with Ministack() as ministack, Wire(ministack) as wire:
         print(f"ministack answers at {ministack.endpoint}", file=sys.stderr)
         try:
-            Ride(ministack, package).run()
+            Ride(ministack, wire, package).run()
         except (NeverHappened, DeploymentFailed) as failure:
             # The emulator's log is gone with it.
             raise NotAsExpected(f"{failure}\nthe emulator's last lines:\n{ministack.log()[-2000:]}") from failure

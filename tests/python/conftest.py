@@ -13,8 +13,8 @@ from harness.wire import Wire
 
 @pytest.fixture(scope="session")
 def ministack():
-    """One emulator for the whole run."""
-    with Ministack() as running:
+    """One emulator for the whole run, in which the function can do no more than the template grants it."""
+    with Ministack(enforce_iam=True) as running:
         yield running
 
 
@@ -39,7 +39,8 @@ def wire(ministack):
 @pytest.fixture(scope="session")
 def stack(ministack, package, wire):
     """The deployed stack, in its default mode, with the sidecar's image at hand."""
-    deployed = Stack(ministack, "ecs-sidecar", package).deploy(EndpointUrl=wire.endpoint)
+    deployed = Stack(ministack, wire, "ecs-sidecar", package).deploy()
+    deployed.let_attach_any_policy()
     cache_sidecar_image(ministack)
     # A message that failed comes again after this many seconds; the template's six minutes are too long for a test.
     ministack.client("sqs").set_queue_attributes(

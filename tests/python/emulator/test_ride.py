@@ -1,6 +1,7 @@
 """A registration's way through rule, queue and deployed function, and what must not set anything off."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.families import active_revisions, newest, revision_of
@@ -65,6 +66,14 @@ def test_duplicate_event_leaves_no_more_revisions(ministack, stack, trail, wire,
     assert "RegisterTaskDefinition" not in told
 
 
+def test_two_at_once_leave_one_patched_revision(ministack, stack, definition, family):
+    ministack.client("ecs").register_task_definition(**definition)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: stack.invoke("reconcile", family=family), range(2)))
+    stack.invoke("reconcile", family=family)
+    assert len(active_revisions(ministack, family)) == 2
+
+
 @pytest.mark.parametrize("why", ["own-role", "failed-call"])
 @pytest.mark.parametrize("way", ["through-the-rule", "past-the-rule"])
 def test_event_that_must_set_nothing_off(ministack, stack, trail, wire, definition, family, why, way):
@@ -113,7 +122,8 @@ def test_registration_on_top_of_a_patched_revision(ministack, stack, trail, defi
 
 def test_source_that_is_deregistered_takes_ours_with_it(ministack, stack, trail, definition, family):
     """CloudFormation rolls back: the patched revision of what is gone must not stay the latest."""
-    first = trail.register({**definition, "tags": [{"key": "team", "value": "shop"}]})
+    quiet = {**definition, "tags": [{"key": "team", "value": "shop"}]}
+    first = ministack.client("ecs").register_task_definition(**quiet)["taskDefinition"]
     second = trail.register(definition)
     stack.until_idle()
     assert len(active_revisions(ministack, family)) == 3

@@ -26,9 +26,11 @@ REGION = "eu-west-1"
 class Ministack:
     """A running emulator. `client(service)` speaks to it as `account` in `region`."""
 
-    def __init__(self, account=ACCOUNT, region=REGION):
+    def __init__(self, account=ACCOUNT, region=REGION, enforce_iam=False):
         self.account = account
         self.region = region
+        # Signatures and the policies of roles are checked; the account's own key stays all-powerful.
+        self._enforce_iam = enforce_iam
         self.endpoint = None
         self._process = None
         self._directory = None
@@ -69,6 +71,7 @@ class Ministack:
             "AWS_DEFAULT_REGION": self.region,
             "AWS_ACCESS_KEY_ID": self.account,
             "AWS_SECRET_ACCESS_KEY": "emulator",
+            "AUTH": "true" if self._enforce_iam else "false",
             "IOT_MTLS_ENABLED": "0",
             "SFTP_ENABLED": "0",
         }

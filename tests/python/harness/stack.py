@@ -23,10 +23,11 @@ class DeploymentFailed(AssertionError):
 
 
 class Stack:
-    """A deployed stack: its outputs, its function, its queues and its log."""
+    """A deployed stack: its outputs, its function, its queues and its log. The function speaks to AWS over `wire`."""
 
-    def __init__(self, ministack, name, package):
+    def __init__(self, ministack, wire, name, package):
         self.ministack = ministack
+        self.wire = wire
         self.name = name
         self.outputs = {}
         self._package = Path(package)
@@ -39,7 +40,7 @@ class Stack:
         self._parameters = {
             "CodeBucket": CODE_BUCKET,
             "CodeKey": self._package.name,
-            "EndpointUrl": self.ministack.endpoint,
+            "EndpointUrl": self.wire.endpoint,
             **self._parameters,
             **parameters,
         }
@@ -61,13 +62,21 @@ class Stack:
             raise DeploymentFailed(f"stack {self.name} is {description['StackStatus']}: {self._why()}")
         self.outputs = {o["OutputKey"]: o["OutputValue"] for o in description["Outputs"]}
         self._give_concurrency_as_a_number()
+        role = self.outputs["RoleArn"].rsplit("/", 1)[1]
+        self.wire.corrections.caller = (
+            f"arn:aws:sts::{self.ministack.account}:assumed-role/{role}/{self.outputs['FunctionName']}"
+        )
         return self
 
-    def delete(self):
-        """Deletes the stack; what the template retains is in the emulator's memory only."""
-        cloudformation = self.ministack.client("cloudformation")
-        cloudformation.delete_stack(StackName=self.name)
-        self.outputs = {}
+    def let_attach_any_policy(self):
+        """Takes the condition off iam:AttachRolePolicy: where ministack enforces IAM, it knows no iam:PolicyARN, so that
+        the statement would allow nothing. The tests of the template look at the condition instead."""
+        iam = self.ministack.client("iam")
+        role = self.outputs["RoleArn"].rsplit("/", 1)[1]
+        document = iam.get_role_policy(RoleName=role, PolicyName="operator")["PolicyDocument"]
+        (attaching,) = [s for s in document["Statement"] if s["Action"] == "iam:AttachRolePolicy"]
+        del attaching["Condition"]
+        iam.put_role_policy(RoleName=role, PolicyName="operator", PolicyDocument=json.dumps(document))
 
     def _settled(self):
         description = self.ministack.client("cloudformation").describe_stacks(StackName=self.name)["Stacks"][0]

@@ -1,6 +1,7 @@
 """The wire between the function and the emulator: it tells what was called, and can be made to fail.
 
-A proxy on loopback. The deployed function has it as its endpoint; everybody else speaks to the emulator itself.
+A proxy on loopback. The deployed function has it as its endpoint; everybody else speaks to the emulator itself. Answers of
+ECS are put right on their way (see corrections).
 """
 
 import http.client
@@ -11,6 +12,10 @@ from collections import deque
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
+
+from botocore import xform_name
+
+from .corrections import PREFIX, REFUSAL, Corrections
 
 
 class Call(NamedTuple):
@@ -24,9 +29,11 @@ class Wire:
     """Passes every call on to `ministack`, and notes it in `calls`."""
 
     def __init__(self, ministack):
+        self._ministack = ministack
         self._upstream = urllib.parse.urlsplit(ministack.endpoint)
         self._faults = deque()
         self.calls = []
+        self.corrections = Corrections()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
@@ -63,8 +70,11 @@ class Wire:
                 wire.calls.append(call)
                 fault = next((f for f in [interfere(call) for interfere in list(wire._faults)] if f), None)
                 if fault == "refuse":
-                    return self._answer(500, {}, json.dumps({"__type": "ServerException", "message": "refused"}).encode())
+                    refusal = json.dumps({"__type": "ServerException", "message": "refused"}).encode()
+                    return self._answer(500, {}, refusal)
                 status, headers, answer = wire._forward(self.command, self.path, self.headers, body)
+                if status == 200 and self.headers.get("X-Amz-Target", "").startswith(PREFIX):
+                    status, answer = wire._correct(call, answer)
                 if fault == "lose":
                     self.close_connection = True
                     self.connection.close()
@@ -86,6 +96,14 @@ class Wire:
                 pass
 
         return Handler
+
+    def _correct(self, call, answer):
+        def ask(action, parameters):
+            answer = getattr(self._ministack.client("ecs"), xform_name(action))(**parameters)
+            return json.loads(json.dumps(answer, default=lambda time: time.timestamp()))
+
+        corrected = self.corrections.apply(call, json.loads(answer), ask)
+        return (400, REFUSAL) if corrected is None else (200, json.dumps(corrected).encode())
 
     def _forward(self, method, path, headers, body):
         upstream = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=30)
