@@ -90,6 +90,8 @@ struct Shared {
     hook: Mutex<Option<Hook>>,
     buckets: Mutex<Buckets>,
     clock: Clock,
+    /// Who does what a test has somebody do around a call.
+    somebody: Principal,
     sequence: AtomicU64,
 }
 
@@ -147,6 +149,8 @@ impl World {
 
     /// The same with another clock.
     pub fn with_clock(clock: Clock) -> Self {
+        let place = Place { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() };
+        let principal = principal("arn:aws:iam::111122223333:user/developer");
         let shared = Shared {
             history: Mutex::default(),
             rules: Mutex::new(Rules {
@@ -160,10 +164,9 @@ impl World {
             hook: Mutex::default(),
             buckets: Mutex::default(),
             clock,
+            somebody: principal.clone(),
             sequence: AtomicU64::new(0),
         };
-        let place = Place { account: "111122223333".to_owned(), region: "eu-west-1".to_owned() };
-        let principal = principal("arn:aws:iam::111122223333:user/developer");
         let world = Self { shared: Arc::new(shared), place, principal };
         lock(&world.shared.history).now.policies.extend(aws_policies(&AWS_POLICIES));
         lock(&world.shared.history).now.service_policies.extend(aws_policies(&SERVICE_POLICIES));
@@ -218,6 +221,8 @@ impl World {
     }
 
     /// Asks this for every call from now on, before anything is done.
+    ///
+    /// What [`Fault::Before`] and [`Fault::Then`] do is done by the developer of [`World::new`], not by the caller.
     pub fn on_call(&self, hook: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
         *lock(&self.shared.hook) = Some(Arc::new(hook));
     }
@@ -267,6 +272,11 @@ impl World {
     /// Forgets the calls so far; their numbers go on.
     pub fn forget_calls(&self) {
         lock(&self.shared.log).clear();
+    }
+
+    /// The handle of somebody else than the caller, for what happens around a call.
+    pub(crate) fn somebody(&self) -> Self {
+        Self { principal: self.shared.somebody.clone(), ..self.clone() }
     }
 
     fn write<T>(&self, deed: impl FnOnce(&mut State) -> Result<T, ServiceError>) -> Result<T, ServiceError> {

@@ -75,6 +75,7 @@ pub(crate) fn to_http(
     request_id: &str,
     result: Result<Answer, ServiceError>,
 ) -> Response<Bytes> {
+    let query_code = result.as_ref().err().map(|error| older_code(&error.code).to_owned());
     let (status, body) = match (service.speaks_query(), result) {
         (false, Ok(Answer(json))) => (200, json),
         (false, Err(error)) => {
@@ -84,13 +85,22 @@ pub(crate) fn to_http(
         (true, Ok(Answer(xml))) => (200, query_answer(operation, request_id, &xml)),
         (true, Err(error)) => (error.status, query_error(request_id, &error)),
     };
-    Response::builder()
+    let mut response = Response::builder();
+    if let (Service::Sqs, Some(code)) = (service, query_code) {
+        response = response.header("x-amzn-query-error", format!("{code};Sender"));
+    }
+    response
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
         .header("content-type", service.content_type())
         .header("content-length", body.len())
         .header("x-amzn-requestid", request_id)
         .body(Bytes::from(body))
         .expect("the parts are plain ASCII")
+}
+
+/// SQS spoke the query protocol once, and names its errors in that way too; clients go by the older name.
+fn older_code(code: &str) -> &str {
+    if code == "QueueDoesNotExist" { "AWS.SimpleQueueService.NonExistentQueue" } else { code }
 }
 
 fn query_answer(operation: &str, request_id: &str, inner: &str) -> String {

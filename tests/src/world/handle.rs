@@ -78,7 +78,8 @@ impl World {
         let Script { before, mishap, stale, after } = hook.map(|hook| hook(call)).unwrap_or_default().script();
         let place = Place { account: principal.account.clone(), region: scope.region.clone() };
         let caller = Caller { place, principal: principal.arn.clone(), now: self.timestamp() };
-        before.into_iter().for_each(|deed| deed(self));
+        let somebody = self.somebody();
+        before.into_iter().for_each(|deed| deed(&somebody));
         let spoilt = match mishap {
             Mishap::Nothing => None,
             Mishap::FailBefore(error) => return Outgoing::error(error),
@@ -90,7 +91,7 @@ impl World {
             self.admit(call, &caller)?;
             self.perform(call.service, &call.operation, &caller, &input, stale)
         });
-        after.into_iter().for_each(|deed| deed(self));
+        after.into_iter().for_each(|deed| deed(&somebody));
         match (spoilt, result) {
             (None, result) => Outgoing::Result(result),
             (Some(Spoilt::Dropped), _) => Outgoing::Lost(NoAnswer::Dropped),

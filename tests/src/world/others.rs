@@ -105,7 +105,7 @@ fn send_message(state: &mut State, caller: &Caller, _: &Rules, input: &Input) ->
         return Err(ServiceError::new("InvalidParameterValue", message));
     }
     let name = url.rsplit('/').next().unwrap_or_default().to_owned();
-    let missing = || ServiceError::new("com.amazonaws.sqs#QueueDoesNotExist", "The specified queue does not exist.");
+    let missing = || ServiceError::new("QueueDoesNotExist", "The specified queue does not exist.");
     let queue = state.queues.get_mut(&(caller.place.clone(), name)).ok_or_else(missing)?;
     let digest: String = Md5::digest(body.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
     let queue = Arc::make_mut(queue);

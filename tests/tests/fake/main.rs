@@ -5,9 +5,11 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod definitions;
+mod faults;
 mod losses;
 mod metering;
 mod neighbours;
 mod refusals;
 mod revisions;
 mod signatures;
+mod sockets;

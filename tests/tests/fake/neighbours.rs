@@ -1,1 +1,116 @@
-//! x
+//! IAM, ECR, SQS and STS, as far as they are there.
+
+use aws_sdk_ecr::types::ImageIdentifier;
+use aws_sdk_iam::error::ProvideErrorMetadata;
+use ecs_sidecar_tests::World;
+
+const DAEMON: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
+
+async fn attach(world: &World, role: &str, policy: &str) -> Result<(), String> {
+    let client = aws_sdk_iam::Client::new(&world.sdk_config());
+    let call = client.attach_role_policy().role_name(role).policy_arn(policy);
+    call.send().await.map(|_| ()).map_err(|error| error.code().unwrap_or_default().to_owned())
+}
+
+#[tokio::test]
+async fn attaching_is_idempotent_and_refuses_what_iam_refuses() {
+    let world = World::new();
+    let arn = world.add_role("app/blue/web");
+    assert_eq!(arn, "arn:aws:iam::111122223333:role/app/blue/web");
+    attach(&world, "web", DAEMON).await.unwrap();
+    attach(&world, "web", DAEMON).await.unwrap();
+    assert_eq!(world.attached("web"), [DAEMON]);
+
+    world.add_role("aws-service-role/ecs.amazonaws.com/AWSServiceRoleForECS");
+    for (role, policy, code) in [
+        ("nobody", DAEMON, "NoSuchEntity"),
+        ("web", "arn:aws:iam::aws:policy/NoSuchPolicy", "NoSuchEntity"),
+        ("web", "arn:aws:iam::aws:policy/aws-service-role/AmazonECSServiceRolePolicy", "PolicyNotAttachable"),
+        ("AWSServiceRoleForECS", DAEMON, "UnmodifiableEntity"),
+    ] {
+        assert_eq!(attach(&world, role, policy).await.unwrap_err(), code, "{role} {policy}");
+    }
+    world.deny("AttachRolePolicy", Some("web"));
+    assert_eq!(attach(&world, "web", DAEMON).await.unwrap_err(), "AccessDenied");
+    assert_eq!(world.attached("web"), [DAEMON]);
+}
+
+#[tokio::test]
+async fn a_role_has_room_for_twenty_policies() {
+    let world = World::new();
+    world.add_role("web");
+    for number in 0..20 {
+        attach(&world, "web", &world.add_policy(&format!("p{number}"))).await.unwrap();
+    }
+    assert_eq!(attach(&world, "web", DAEMON).await.unwrap_err(), "LimitExceeded");
+    let already = world.attached("web")[0].clone();
+    attach(&world, "web", &already).await.unwrap();
+    assert_eq!(world.attached("web").len(), 20);
+    world.set_policy_quota(21);
+    attach(&world, "web", DAEMON).await.unwrap();
+}
+
+#[tokio::test]
+async fn attached_policies_are_paged() {
+    let world = World::new();
+    world.add_role("app/web");
+    for number in 0..5 {
+        world.attach("web", &world.add_policy(&format!("p<{number}>&")));
+    }
+    let client = aws_sdk_iam::Client::new(&world.sdk_config());
+    let (mut seen, mut marker, mut pages) = (Vec::new(), None, 0);
+    loop {
+        let list = client.list_attached_role_policies().role_name("web").max_items(2).set_marker(marker);
+        let page = list.send().await.unwrap();
+        seen.extend(page.attached_policies().iter().filter_map(|policy| policy.policy_arn().map(str::to_owned)));
+        pages += 1;
+        marker = page.marker().map(str::to_owned);
+        if !page.is_truncated() {
+            break;
+        }
+    }
+    assert_eq!((pages, seen), (3, world.attached("web")));
+    let role = client.get_role().role_name("web").send().await.unwrap();
+    let role = role.role().unwrap();
+    assert_eq!((role.path(), role.arn()), ("/app/", "arn:aws:iam::111122223333:role/app/web"));
+    let other = world.as_principal("arn:aws:iam::444455556666:user/other");
+    let client = aws_sdk_iam::Client::new(&other.sdk_config());
+    let error = client.get_role().role_name("web").send().await.unwrap_err();
+    assert_eq!(error.code(), Some("NoSuchEntity"), "roles of another account are not there");
+}
+
+#[tokio::test]
+async fn an_image_is_there_by_its_tag_or_it_is_not() {
+    let world = World::new();
+    let repository = "ecr-public/xray/aws-xray-daemon";
+    let digest = world.add_image(repository, "3.x");
+    let client = aws_sdk_ecr::Client::new(&world.sdk_config());
+    let describe = |repository: &str, tag: &str| {
+        let id = ImageIdentifier::builder().image_tag(tag).build();
+        client.describe_images().repository_name(repository).image_ids(id).send()
+    };
+    let found = describe(repository, "3.x").await.unwrap();
+    assert_eq!(found.image_details()[0].image_digest(), Some(&*digest));
+    assert_eq!(found.image_details()[0].image_tags(), ["3.x"]);
+    let missing = describe(repository, "4.x").await.unwrap_err().into_service_error();
+    assert!(missing.is_image_not_found_exception(), "{missing:?}");
+    let missing = describe("other", "3.x").await.unwrap_err().into_service_error();
+    assert!(missing.is_repository_not_found_exception(), "{missing:?}");
+    let all = client.describe_images().repository_name(repository).send().await.unwrap();
+    assert_eq!(all.image_details().len(), 1);
+}
+
+#[tokio::test]
+async fn a_message_arrives_with_its_delay() {
+    let world = World::new();
+    let url = world.add_queue("work");
+    let client = aws_sdk_sqs::Client::new(&world.sdk_config());
+    let sent = client.send_message().queue_url(&url).message_body("{}").delay_seconds(30).send().await.unwrap();
+    assert_eq!(sent.md5_of_message_body(), Some("99914b932bd37a50b983c5e7c90ae93b"));
+    let messages = world.messages("work");
+    assert_eq!((&*messages[0].body, messages[0].delay_seconds, messages.len()), ("{}", 30, 1));
+    let missing = client.send_message().queue_url(url.replace("work", "none")).message_body("{}").send().await;
+    assert!(missing.unwrap_err().into_service_error().is_queue_does_not_exist());
+    let late = client.send_message().queue_url(&url).message_body("{}").delay_seconds(901).send().await;
+    assert_eq!(late.unwrap_err().code(), Some("InvalidParameterValue"));
+}
