@@ -1,4 +1,4 @@
-"""Independent judges of `ecs-sidecar check`: cfn-lint on a definition as CloudFormation, and botocore's service model."""
+"""Independent judges of `ecs-sidecar`: cfn-lint on a definition as CloudFormation, and botocore's service model."""
 
 import json
 import os
@@ -7,6 +7,7 @@ from collections import Counter
 from pathlib import Path
 
 import botocore.session
+import pytest
 from cfnlint.api import lint
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -105,11 +106,21 @@ def service_model():
     return client_model.operation_model("RegisterTaskDefinition").input_shape
 
 
+def need(there, message):
+    """Skips a test for what a developer may leave out; in CI nothing may be."""
+    if not there:
+        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+
+
+def need_binary():
+    """Skips a test if the program is not built."""
+    need(BINARY.exists(), f"{BINARY} is not there: cargo build -p ecs-sidecar, or set ECS_SIDECAR_BIN")
+
+
 def corpus():
-    """Task definitions that others wrote, by file name, from TASKDEF_CORPUS; None if it is not set."""
+    """Task definitions that others wrote, by file name, from TASKDEF_CORPUS."""
     folder = os.environ.get("TASKDEF_CORPUS")
-    if not folder:
-        return None
+    need(folder, "TASKDEF_CORPUS is not set")
     files = sorted((Path(folder) / "taskdefs").glob("*.json"))
     assert files, f"{folder} has no taskdefs"
     read = {file.name: json.loads(file.read_text()) for file in files}

@@ -1,7 +1,8 @@
-"""What `ecs-sidecar check` finds, and what `inject` writes, judged by others: cfn-lint and botocore's service model."""
+"""What `ecs-sidecar check` finds, and what `inject` writes, judged by cfn-lint."""
 
 import copy
-import os
+import json
+import re
 
 import judge
 import pytest
@@ -92,7 +93,12 @@ INVALID = {
     ),
     "no essential container": (FARGATE, lambda d: web(d).update(essential=False), "noEssentialContainer", "E3042"),
     "family with a dot": (FARGATE, lambda d: d.update(family="web.app"), "familyName", None),
-    "dependency on nobody": (FARGATE, lambda d: web(d).update(dependsOn=needs("START", "db")), "dependsOnUnknown", None),
+    "dependency on nobody": (
+        FARGATE,
+        lambda d: web(d).update(dependsOn=needs("START", "db")),
+        "dependsOnUnknown",
+        None,
+    ),
     "cycle": (
         FARGATE,
         lambda d: (web(d).update(dependsOn=needs("START")), side(d).update(dependsOn=needs("START", "web"))),
@@ -155,18 +161,12 @@ def broken(name):
 
 @pytest.fixture(scope="session", autouse=True)
 def binary():
-    if not judge.BINARY.exists():
-        message = f"{judge.BINARY} is not built (cargo build -p ecs-sidecar), or set ECS_SIDECAR_BIN"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
+    judge.need_binary()
 
 
 @pytest.fixture(scope="session")
 def corpus():
-    definitions = judge.corpus()
-    if definitions is None:
-        message = "TASKDEF_CORPUS is not set"
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(message)
-    return definitions
+    return judge.corpus()
 
 
 @pytest.fixture(scope="session")
@@ -189,13 +189,16 @@ def test_what_is_documented_as_invalid_is_found(name, lint_of_invalid):
 
 
 def explained(definition, error, path):
-    """Why cfn-lint may object where ECS does not."""
-    sizes = str(definition.get("cpu", "")) + str(definition.get("memory", ""))
-    role = definition.get(path[:1].lower() + path[1:], "")
+    """Whether cfn-lint objects where ECS does not."""
+    sizes = f"{definition.get('cpu')} {definition.get('memory')}"
+    role = definition.get(path[:1].lower() + path[1:]) or ""
     return (
-        error == "E3002"  # a member that is unknown is no finding: a future ECS may have it
-        or (error == "E3047" and any(unit in sizes for unit in ("vcpu", "gb")))  # ECS takes the units in any case
-        or (error in ("E1156", "E3511") and ":" not in role and role.isascii() and "<" not in role)  # CloudFormation wants an ARN, ECS takes a name
+        # A member that is unknown is no finding: a future ECS may have it.
+        error == "E3002"
+        # ECS takes units in any case.
+        or (error == "E3047" and ("vcpu" in sizes or "gb" in sizes))
+        # CloudFormation wants an ARN, ECS takes a name.
+        or (error in ("E1156", "E3511") and re.fullmatch(r"[\w+=,.@-]+", role))
     )
 
 
@@ -208,7 +211,7 @@ def test_what_cfn_lint_refuses_in_the_corpus_is_found(corpus):
         if errors and not judge.check(definition):
             missed[name] = errors
     assert not missed
-    assert judged > 20
+    assert judged > 10, "cfn-lint hardly objected to anything"
 
 
 def test_inject_adds_no_finding_to_the_corpus(corpus):
@@ -218,72 +221,10 @@ def test_inject_adds_no_finding_to_the_corpus(corpus):
     for name, definition in corpus.items():
         answer = judge.run("inject", definition, *options)
         if answer.returncode == 0:
-            pairs[name] = (definition, judge.json.loads(answer.stdout))
+            pairs[name] = (definition, json.loads(answer.stdout))
     before = judge.cfn_lint([original for original, _ in pairs.values()])
     after = judge.cfn_lint([injected for _, injected in pairs.values()])
     new = {name: now - then for name, then, now in zip(pairs, before, after, strict=True) if now - then}
     assert not new
     containers = [[len(form["containerDefinitions"]) for form in pair] for pair in pairs.values()]
     assert sum(then < now for then, now in containers) > 20, "hardly anything was injected"
-
-
-def members(shape, path=(), inside=()):
-    """Every member below a shape of the service model: how to reach it, and its shape."""
-    if shape.type_name == "structure" and shape.name not in inside:
-        for name, member in shape.members.items():
-            yield (*path, name), member, name in shape.required_members
-            yield from members(member, (*path, name), (*inside, shape.name))
-    elif shape.type_name == "list":
-        yield (*path, 0), shape.member, False
-        yield from members(shape.member, (*path, 0), inside)
-    elif shape.type_name == "map":
-        yield (*path, "key"), shape.value, False
-
-
-MEMBERS = {".".join(map(str, path)): (path, shape, required) for path, shape, required in members(judge.service_model())}
-WRONG = {"string": 1, "integer": "1", "boolean": "true", "list": {"a": 1}, "map": ["a"], "structure": ["a"]}
-
-
-def holding(path, value):
-    """A definition that holds a value at a path, with nothing else but what it takes to be read as one."""
-    definition = {"family": "f", "containerDefinitions": [{"name": "c", "image": "i", "memory": 4}]}
-    at = definition
-    for step, following in zip(path, path[1:], strict=False):
-        empty = [{}] if following == 0 else {}
-        if isinstance(at, list):
-            at = at[0] if at[0] or following != 0 else at
-            continue
-        at = at.setdefault(step, empty)
-    at[path[-1]] = value
-    return definition
-
-
-def rules_at(definition, path):
-    plain = [str(step) for step in path if step != 0]
-    found = judge.check(definition)
-    strip = lambda text: [part.split("[")[0] for part in text.split(".")]
-    return {finding["rule"] for finding in found if strip(finding["path"]) == plain}
-
-
-@pytest.mark.parametrize("name", [name for name in MEMBERS if name not in ("containerDefinitions", "containerDefinitions.0")])
-def test_types_are_those_of_the_service_model(name):
-    path, shape, _ = MEMBERS[name]
-    assert "wrongType" in rules_at(holding(path, WRONG[shape.type_name]), path)
-
-
-@pytest.mark.parametrize("name", [name for name, (_, _, required) in MEMBERS.items() if required and name != "containerDefinitions"])
-def test_required_members_are_those_of_the_service_model(name):
-    path, _, _ = MEMBERS[name]
-    assert "missingMember" in rules_at(holding(path, None), path)
-
-
-# Model: an enumeration. ECS: "treats any other specified value as tcp".
-TAKEN_ANYWAY = {"containerDefinitions.0.portMappings.0.protocol"}
-
-
-@pytest.mark.parametrize("name", [name for name, (_, shape, _) in MEMBERS.items() if getattr(shape, "enum", None)])
-def test_values_are_those_of_the_service_model(name):
-    path, shape, _ = MEMBERS[name]
-    for value in shape.enum:
-        assert not rules_at(holding(path, value), path) & {"wrongType", "invalidValue"}
-    assert ("invalidValue" in rules_at(holding(path, "nonsense"), path)) == (name not in TAKEN_ANYWAY)

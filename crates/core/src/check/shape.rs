@@ -46,7 +46,8 @@ pub(super) fn check(object: Value<'_>, fields: &[Field], place: Option<&Place<'_
         let Some(index) = fields.iter().position(|field| field.name == name) else {
             continue;
         };
-        if is_absent(value) {
+        // An empty object is walked: if it has required members, ECS misses them.
+        if value.json_type() != JsonType::Object && is_absent(value) {
             continue;
         }
         present |= 1 << index;
