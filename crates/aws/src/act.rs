@@ -1,0 +1,251 @@
+//! Everything that is written. Makes no choice that is not in the plan.
+//!
+//! Knows: the order of the calls, and what each answer proves. Must not know: why the plan is what it is.
+//!
+//! Fail closed: nothing is registered before its roles have what it needs, and a revision of ours that turns out to
+//! shadow somebody's newer work, or to ask more of an instance than the original, is deregistered before anything else.
+
+use crate::clients::{CALL, Clients};
+use crate::ecs::Registration;
+use crate::error::{Error, Said};
+use crate::gap::{self, Verdict, number_of};
+use crate::iam::Attachment;
+use crate::observe::Sight;
+use crate::reconcile::Deadline;
+use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::ids::Arn;
+use ecs_sidecar_core::keys::{container, nested, task};
+use ecs_sidecar_core::normalize;
+use ecs_sidecar_core::plan::{Decision, Grant, Plan};
+use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_core::refusal::Refusal;
+use ecs_sidecar_core::report::Outcome;
+use futures_util::future::try_join_all;
+use std::collections::BTreeMap;
+
+/// What came of acting on a plan.
+#[derive(Debug)]
+pub enum Acted {
+    /// The plan is done, or AWS refused it.
+    Done {
+        /// Which.
+        outcome: Outcome,
+        /// What else a person would want to know.
+        notes: Vec<String>,
+    },
+    /// Somebody registered something newer meanwhile; ours is gone again, and the family is to be looked at anew.
+    Conflict {
+        /// Ours.
+        deregistered: Arn,
+    },
+}
+
+impl From<Outcome> for Acted {
+    fn from(outcome: Outcome) -> Self {
+        Self::Done { outcome, notes: Vec::new() }
+    }
+}
+
+/// Attributes that any sidecar from a private registry with a memory reservation needs, and that every agent offers
+/// since 2016: they are no reason to withhold it. Whatever else is new might leave a task without an instance.
+const OFFERED_BY_ALL: [&str; 2] = ["com.amazonaws.ecs.capability.ecr-auth", "ecs.capability.execution-role-ecr-pull"];
+
+/// Shorter values are flags and numbers, which would tear the message apart.
+const SHORTEST_SECRET: usize = 4;
+
+/// Versions of Docker's API; the newest that ECS asks for is of 2015.
+const DOCKER_API: &str = "com.amazonaws.ecs.capability.docker-remote-api.";
+
+/// Does what the plan says.
+///
+/// Guarantees: grants before the registration, and no registration if a grant is refused. At most one revision more
+/// than before. If it is cut off between any two calls, the next reconcile finds what is left and finishes it.
+/// Assumptions: the plan was made from this very sight, a moment ago. The role may attach, register, deregister.
+/// Errors: those of the calls; [`Error::Uncertain`] after a registration whose answer nobody saw, [`Error::OutOfTime`]
+/// before a registration that might not end in time.
+pub async fn act(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadline) -> Result<Acted, Error> {
+    if let Some(refusal) = grant(clients, &plan.grants).await? {
+        return Ok(Outcome::Refused { refusal, deregistered: Vec::new() }.into());
+    }
+    match plan.decision {
+        Decision::UpToDate | Decision::Skip => Ok(Outcome::Nothing.into()),
+        Decision::Withdraw => {
+            clients.ecs.deregister(&sight.newest).await?;
+            Ok(Outcome::Deregistered { arns: vec![sight.newest.clone()] }.into())
+        }
+        Decision::Inject | Decision::Update | Decision::Remove => register(clients, sight, plan, deadline).await,
+    }
+}
+
+/// Attaches what is missing: roles side by side, the policies of one role in turn, since IAM refuses two changes of
+/// a role at once. The first refusal is told.
+async fn grant(clients: &Clients, grants: &[Grant]) -> Result<Option<Refusal>, Error> {
+    let mut roles: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+    for grant in grants {
+        roles.entry(&grant.role).or_default().push(&grant.policy_arn);
+    }
+    let roles = roles.into_iter().map(|(role, policies)| async move {
+        for policy in policies {
+            if let Attachment::Refused { reason, message } = clients.iam.attach(role, policy).await? {
+                return Ok(Some(Refusal::new(reason, message)));
+            }
+        }
+        Ok::<_, Error>(None)
+    });
+    Ok(try_join_all(roles).await?.into_iter().flatten().next())
+}
+
+async fn register(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadline) -> Result<Acted, Error> {
+    deadline.allow(CALL, "register", &sight.family)?;
+    let (arn, answer) = match clients.ecs.register(&sight.family, &plan.result).await? {
+        Registration::Registered { arn, definition } => (arn, definition),
+        Registration::Refused(said) => {
+            let reason = refused_because(&plan.result, &said);
+            return Ok(refused(reason, &said, &plan.result));
+        }
+        Registration::Denied(said) => return Ok(refused(Reason::PermissionDenied, &said, &plan.result)),
+    };
+    if let Some(message) = requires_more(&sight.observed.definition, &answer) {
+        clients.ecs.deregister(&arn).await?;
+        let refusal = Refusal::new(Reason::RequiresMore, message);
+        return Ok(Outcome::Refused { refusal, deregistered: vec![arn] }.into());
+    }
+    let ours = number_of(&arn).unwrap_or(u64::MAX);
+    match gap::judge(&clients.ecs, &sight.family, sight.number + 1..ours, &[], &answer).await? {
+        Verdict::Clear => {
+            let notes = differences(&plan.result, &answer);
+            Ok(Acted::Done { outcome: Outcome::Registered { arn, deregistered: Vec::new() }, notes })
+        }
+        Verdict::Shadows(_) => {
+            clients.ecs.deregister(&arn).await?;
+            Ok(Acted::Conflict { deregistered: arn })
+        }
+        Verdict::Surplus(_) => {
+            clients.ecs.deregister(&arn).await?;
+            Ok(Outcome::Deregistered { arns: vec![arn] }.into())
+        }
+    }
+}
+
+fn refused(reason: Reason, said: &Said, sent: &TaskDefinition) -> Acted {
+    let refusal = Refusal::new(reason, masked(&format!("RegisterTaskDefinition: {said}"), sent));
+    Outcome::Refused { refusal, deregistered: Vec::new() }.into()
+}
+
+/// Tells a refused member, which a setting cures, from any other refusal. ECS has no code for it, so this reads the
+/// message; what hangs on it is only which advice a person gets.
+fn refused_because(sent: &TaskDefinition, said: &Said) -> Reason {
+    let words: Vec<&str> = said.message.split(|character: char| !character.is_ascii_alphanumeric()).collect();
+    let unknown = |(key, _): &(std::borrow::Cow<'_, str>, _)| !task::REGISTRABLE.contains(&&**key);
+    let names_one = sent.root().members().filter(unknown).any(|(key, _)| words.contains(&&*key));
+    if names_one { Reason::FieldRefused } else { Reason::RegistrationRefused }
+}
+
+/// ECS's words without the values of environment variables, should it quote one: they may be secrets.
+fn masked(message: &str, sent: &TaskDefinition) -> String {
+    let values = sent.containers().flat_map(|container| {
+        let variables = container.items(container::ENVIRONMENT).collect::<Vec<_>>();
+        variables.into_iter().filter_map(|variable| variable.get(nested::VALUE)?.as_str())
+    });
+    let mut values: Vec<_> = values.filter(|value| value.len() >= SHORTEST_SECRET).collect();
+    // A value may be part of another.
+    values.sort_by_key(|value| std::cmp::Reverse(value.len()));
+    values.iter().fold(message.to_owned(), |message, value| message.replace(&**value, "***"))
+}
+
+/// What the new revision asks of an instance that the one before did not, if tasks run on instances at all.
+pub(crate) fn requires_more(before: &TaskDefinition, after: &TaskDefinition) -> Option<String> {
+    let fargate_only = before.requires_compatibilities().iter().all(|word| word == "FARGATE");
+    if fargate_only && !before.requires_compatibilities().is_empty() {
+        return None;
+    }
+    let (before, after) = (before.described(), after.described());
+    let harmless = |name: &str| name.starts_with(DOCKER_API) || OFFERED_BY_ALL.contains(&name);
+    let more = after.requires_attributes.iter().filter(|name| !before.requires_attributes.contains(name));
+    let more: Vec<&str> = more.map(String::as_str).filter(|name| !harmless(name)).collect();
+    let lost = before.compatibilities.iter().filter(|word| !after.compatibilities.contains(word));
+    let lost: Vec<&str> = lost.map(String::as_str).collect();
+    match (more.as_slice(), lost.as_slice()) {
+        ([], []) => None,
+        (more, []) => Some(format!("it would need {}", more.join(", "))),
+        ([], lost) => Some(format!("it would no longer run on {}", lost.join(", "))),
+        (more, lost) => Some(format!("it would need {}, and not run on {}", more.join(", "), lost.join(", "))),
+    }
+}
+
+/// Names of the outermost members that ECS keeps otherwise than they were sent; never their values.
+fn differences(sent: &TaskDefinition, kept: &TaskDefinition) -> Vec<String> {
+    let (sent, kept) = (normalize::canonical(sent), normalize::canonical(kept));
+    if sent == kept {
+        return Vec::new();
+    }
+    let members = |text: &str| -> BTreeMap<String, String> {
+        let members = serde_json::from_str::<BTreeMap<String, serde_json::Value>>(text).unwrap_or_default();
+        members.into_iter().map(|(key, value)| (key, value.to_string())).collect()
+    };
+    let (sent, kept) = (members(&sent), members(&kept));
+    let keys = sent.keys().chain(kept.keys().filter(|key| !sent.contains_key(*key)));
+    let differing: Vec<&str> = keys.filter(|key| sent.get(*key) != kept.get(*key)).map(String::as_str).collect();
+    vec![format!("ECS keeps {} otherwise than it was sent", differing.join(", "))]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(compatibility: &str, attributes: &[&str], compatibilities: &[&str]) -> TaskDefinition {
+        let attributes: Vec<_> = attributes.iter().map(|name| serde_json::json!({ "name": name })).collect();
+        let answer = serde_json::json!({ "taskDefinition": {
+            "family": "web",
+            "requiresCompatibilities": [compatibility],
+            "containerDefinitions": [{ "name": "web" }],
+            "requiresAttributes": attributes,
+            "compatibilities": compatibilities,
+        }});
+        TaskDefinition::parse(&answer.to_string()).expect("a definition")
+    }
+
+    #[test]
+    fn on_instances_nothing_may_be_asked_for_that_was_not_before() {
+        let before = described("EC2", &["a"], &["EC2", "EXTERNAL"]);
+        let same = described(
+            "EC2",
+            &["a", OFFERED_BY_ALL[0], "com.amazonaws.ecs.capability.docker-remote-api.1.21"],
+            &["EC2", "EXTERNAL"],
+        );
+        assert_eq!(requires_more(&before, &same), None);
+        let more = described("EC2", &["a", "ecs.capability.container-restart-policy"], &["EC2"]);
+        let message = requires_more(&before, &more).expect("more");
+        assert!(message.contains("restart-policy") && message.contains("EXTERNAL"), "{message}");
+        assert_eq!(requires_more(&described("FARGATE", &[], &[]), &more), None);
+    }
+
+    #[test]
+    fn a_refusal_that_names_an_unknown_member_of_ours_is_the_members() {
+        let text = r#"{"family":"web","containerDefinitions":[{"name":"web"}],"brandNew":1}"#;
+        let sent = TaskDefinition::parse(text).expect("a definition");
+        let said = |message: &str| Said { code: None, message: message.to_owned() };
+        assert_eq!(refused_because(&sent, &said("Unknown parameter in input: \"brandNew\"")), Reason::FieldRefused);
+        assert_eq!(refused_because(&sent, &said("Invalid family brandNews")), Reason::RegistrationRefused);
+        assert_eq!(refused_because(&sent, &said("containerDefinitions")), Reason::RegistrationRefused);
+    }
+
+    #[test]
+    fn what_ecs_quotes_of_the_environment_is_masked() {
+        let text = r#"{"family":"web","containerDefinitions":[{"name":"web","environment":[{"name":"A","value":"hunter2"},{"name":"B","value":"1"}]}]}"#;
+        let sent = TaskDefinition::parse(text).expect("a definition");
+        assert_eq!(masked("value hunter2 of 1 is bad", &sent), "value *** of 1 is bad");
+    }
+
+    #[test]
+    fn a_difference_names_members_and_not_values() {
+        let parse = |text: &str| TaskDefinition::parse(text).expect("a definition");
+        let sent = parse(
+            r#"{"family":"web","containerDefinitions":[{"name":"web","environment":[{"name":"A","value":"secret"}]}]}"#,
+        );
+        let kept = parse(r#"{"family":"web","containerDefinitions":[{"name":"web"}]}"#);
+        assert!(differences(&sent, &sent).is_empty());
+        let notes = differences(&sent, &kept);
+        assert!(notes[0].contains("containerDefinitions") && !notes[0].contains("secret"), "{notes:?}");
+    }
+}

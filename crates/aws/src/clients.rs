@@ -1,0 +1,49 @@
+//! The clients, made once and eagerly: making them belongs to the init phase of a function, which is fast.
+
+use crate::ecr::Ecr;
+use crate::ecs::Ecs;
+use crate::iam::Iam;
+use crate::queue::DeadLetters;
+use crate::settings::Settings;
+use aws_smithy_types::timeout::TimeoutConfig;
+use aws_types::SdkConfig;
+use std::time::Duration;
+
+/// How long a connection may take to come about.
+const CONNECT: Duration = Duration::from_secs(2);
+
+/// How long one attempt may take. A registration that takes longer counts as uncertain.
+const ATTEMPT: Duration = Duration::from_secs(5);
+
+/// How long a call may take with all its attempts.
+pub(crate) const CALL: Duration = Duration::from_secs(12);
+
+/// A client for each service.
+#[derive(Debug, Clone)]
+pub struct Clients {
+    /// Task definitions.
+    pub ecs: Ecs,
+    /// Roles.
+    pub iam: Iam,
+    /// Images.
+    pub ecr: Ecr,
+    /// Where messages go that nobody understands, if there is such a queue.
+    pub dead_letters: Option<DeadLetters>,
+}
+
+impl Clients {
+    /// Makes them all from one configuration, so that they share its HTTP client and its credentials.
+    pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        Self {
+            ecs: Ecs::new(config, settings.read_only_members.clone()),
+            iam: Iam::new(config),
+            ecr: Ecr::new(config),
+            dead_letters: settings.dead_letter_queue.clone().map(|url| DeadLetters::new(config, url)),
+        }
+    }
+}
+
+/// Timeouts for the configuration: without them a call can hang until the function is killed.
+pub fn timeouts() -> TimeoutConfig {
+    TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(ATTEMPT).operation_timeout(CALL).build()
+}

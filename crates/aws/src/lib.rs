@@ -1,0 +1,23 @@
+//! The shell: sees what there is in AWS, lets core decide, and does what was decided.
+//!
+//! Everything that reads is in [`observe`], everything that writes in [`act`]; neither decides anything. Task
+//! definitions pass through as the bytes that came ([`ecs`]).
+
+pub mod act;
+pub mod clients;
+pub mod ecr;
+pub mod ecs;
+pub mod error;
+mod gap;
+pub mod iam;
+pub mod memory;
+pub mod observe;
+pub mod queue;
+mod raw;
+pub mod reconcile;
+pub mod settings;
+
+pub use clients::Clients;
+pub use error::{Chain, Error};
+pub use reconcile::{Deadline, ReconcileAction, Reconciler};
+pub use settings::Settings;

@@ -1,0 +1,84 @@
+//! What a warm function remembers between reconciles.
+//!
+//! Knows: facts that were good, and for how long they may be believed. Must not know: what follows from them.
+//!
+//! Only good news is kept: an image that was there, policies that were attached. Bad news would outlive its cure.
+
+use ecs_sidecar_core::ids::RoleRef;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// How long an image that was there is taken to be there. Lifecycle rules of ECR run once a day.
+const IMAGE_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// Facts of one account and Region.
+#[derive(Debug, Default)]
+pub struct Memory {
+    facts: Mutex<Facts>,
+}
+
+#[derive(Debug, Default)]
+struct Facts {
+    attached: HashMap<RoleRef, BTreeSet<String>>,
+    images: HashMap<(String, String), Instant>,
+}
+
+impl Memory {
+    fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.facts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The policies that the role had when a plan was content with them.
+    pub(crate) fn attached(&self, role: &RoleRef) -> Option<BTreeSet<String>> {
+        self.facts().attached.get(role).cloned()
+    }
+
+    /// Remembers what a role has.
+    pub(crate) fn remember_attached(&self, role: &RoleRef, policies: BTreeSet<String>) {
+        self.facts().attached.insert(role.clone(), policies);
+    }
+
+    /// Whether the image was there a short while ago.
+    pub(crate) fn has_image(&self, repository: &str, tag: &str) -> bool {
+        let key = (repository.to_owned(), tag.to_owned());
+        self.facts().images.get(&key).is_some_and(|seen| seen.elapsed() < IMAGE_LIFE)
+    }
+
+    /// Remembers that an image is there, from now on.
+    pub(crate) fn remember_image(&self, repository: &str, tag: &str) {
+        self.facts().images.insert((repository.to_owned(), tag.to_owned()), Instant::now());
+    }
+
+    /// Forgets everything: something was refused that the facts did not let expect.
+    pub(crate) fn forget(&self) {
+        *self.facts() = Facts::default();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_image_is_believed_for_a_quarter_of_an_hour() {
+        let memory = Memory::default();
+        assert!(!memory.has_image("cache/daemon", "3.x"));
+        memory.remember_image("cache/daemon", "3.x");
+        tokio::time::advance(IMAGE_LIFE - Duration::from_secs(1)).await;
+        assert!(memory.has_image("cache/daemon", "3.x") && !memory.has_image("cache/daemon", "4.x"));
+        tokio::time::advance(Duration::from_secs(1)).await;
+        assert!(!memory.has_image("cache/daemon", "3.x"));
+    }
+
+    #[test]
+    fn a_role_is_believed_until_somebody_forgets() {
+        let memory = Memory::default();
+        let role = RoleRef::new("arn:aws:iam::111122223333:role/web");
+        memory.remember_attached(&role, BTreeSet::from(["arn:aws:iam::aws:policy/P".to_owned()]));
+        assert!(memory.attached(&role).is_some());
+        memory.forget();
+        assert!(memory.attached(&role).is_none());
+    }
+}

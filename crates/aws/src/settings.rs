@@ -1,0 +1,295 @@
+//! What the environment says: every variable that the function reads, and what it may be.
+//!
+//! The README's table is made from here. A value that cannot be right ends the function in its init phase, with a
+//! message that names the variable; silently falling back to a default would do something else than was asked for.
+
+use crate::error::Error;
+use ecs_sidecar_core::bounds::Bounds;
+use ecs_sidecar_core::ids::{AccountId, Region, RoleRef};
+use ecs_sidecar_core::names;
+use ecs_sidecar_core::plan::{self, Asked};
+use ecs_sidecar_core::policy::{Mode as PolicyMode, PermissionsMode, Policy};
+use ecs_sidecar_core::receipt::Injector;
+use std::str::FromStr;
+
+/// Whom the operator touches: `audit` (it reports and writes nothing), `optIn` (the default), `optOut`.
+pub const MODE: &str = "ECS_SIDECAR_MODE";
+
+/// The policy document, YAML or JSON. Empty: the preset `xray-daemon`.
+pub const POLICY: &str = "ECS_SIDECAR_POLICY";
+
+/// Prefix of the pull-through cache rule for ECR Public. Empty: `ecr-public`.
+pub const CACHE_PREFIX: &str = "ECS_SIDECAR_CACHE_PREFIX";
+
+/// Whether missing policies are attached to roles (`attach`) or only named (`verify`). Empty: as the policy says.
+pub const PERMISSIONS: &str = "ECS_SIDECAR_PERMISSIONS";
+
+/// ARN of the stack's managed policy for the sidecar's repository, which execution roles get. Empty: none.
+pub const EXECUTION_POLICY_ARN: &str = "ECS_SIDECAR_EXECUTION_POLICY_ARN";
+
+/// ARNs of the managed policies that a policy may ask for, separated by commas.
+pub const ALLOWED_POLICY_ARNS: &str = "ECS_SIDECAR_ALLOWED_POLICY_ARNS";
+
+/// Globs of the roles that the operator may pass and grant to, by path and name as in `app/*`, separated by commas.
+pub const ALLOWED_ROLES: &str = "ECS_SIDECAR_ALLOWED_ROLES";
+
+/// Globs of the upstream images that a policy may name, without tag, separated by commas.
+pub const ALLOWED_UPSTREAMS: &str = "ECS_SIDECAR_ALLOWED_UPSTREAMS";
+
+/// Task role for Fargate definitions without one. Empty: as the policy says.
+pub const DEFAULT_TASK_ROLE_ARN: &str = "ECS_SIDECAR_DEFAULT_TASK_ROLE_ARN";
+
+/// Execution role for Fargate definitions without one. Empty: as the policy says.
+pub const DEFAULT_EXECUTION_ROLE_ARN: &str = "ECS_SIDECAR_DEFAULT_EXECUTION_ROLE_ARN";
+
+/// Whether the instance's role will do where an EC2 definition has no task role: `true`, `false`. Empty: as the
+/// policy says.
+pub const TRUST_INSTANCE_ROLE: &str = "ECS_SIDECAR_TRUST_INSTANCE_ROLE";
+
+/// ARN of the operator's own role. Events that it caused are dropped; only what it registered is ever deregistered.
+pub const ROLE_ARN: &str = "ECS_SIDECAR_ROLE_ARN";
+
+/// The account that the function runs in.
+pub const ACCOUNT_ID: &str = "ECS_SIDECAR_ACCOUNT_ID";
+
+/// URL of the queue for messages that cannot be understood. Empty: they fail, and SQS moves them after some attempts.
+pub const DEAD_LETTER_QUEUE_URL: &str = "ECS_SIDECAR_DEAD_LETTER_QUEUE_URL";
+
+/// Further members that ECS returns but does not take, separated by commas; see the reason `fieldRefused`.
+pub const DROP_MEMBERS: &str = "ECS_SIDECAR_DROP_MEMBERS";
+
+/// What is logged: `error`, `warn`, `info` (the default), `debug`, `trace`, in any case.
+pub const LOG: &str = "ECS_SIDECAR_LOG";
+
+/// The Region that the function runs in; Lambda sets it.
+pub const REGION: &str = "AWS_REGION";
+
+/// Whether anything may be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Writes {
+    /// Plans are acted on.
+    Allowed,
+    /// Plans are reported only.
+    Forbidden,
+}
+
+/// What is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogLevel {
+    /// What failed.
+    Error,
+    /// And what is odd.
+    Warn,
+    /// And a line for each reconcile.
+    Info,
+    /// And each call.
+    Debug,
+    /// And what the AWS SDK does.
+    Trace,
+}
+
+/// The environment, understood.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// How definitions are looked at.
+    pub plan: plan::Settings,
+    /// Whether anything may be written.
+    pub writes: Writes,
+    /// Our account.
+    pub account: AccountId,
+    /// Our Region.
+    pub region: Region,
+    /// Prefix of the cache rule.
+    pub cache_prefix: String,
+    /// The operator's own role.
+    pub role: RoleRef,
+    /// URL of the queue for messages that nobody understands.
+    pub dead_letter_queue: Option<String>,
+    /// Further read-only members of a definition.
+    pub read_only_members: Vec<String>,
+    /// What is logged.
+    pub log: LogLevel,
+}
+
+impl Settings {
+    /// Reads variables through `lookup`; an empty one is as good as absent.
+    ///
+    /// Errors: [`Error::Setting`] and [`Error::Policy`], which name the variable and what it may be.
+    pub fn read(lookup: impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let get = |name: &str| lookup(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
+        let list = |name| {
+            let items = get(name).unwrap_or_default();
+            items.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect::<Vec<_>>()
+        };
+        let (writes, mode) = parse(MODE, get(MODE), "audit, optIn, optOut", |text| match text {
+            "audit" => Some((Writes::Forbidden, None)),
+            "optIn" => Some((Writes::Allowed, Some(PolicyMode::OptIn))),
+            "optOut" => Some((Writes::Allowed, Some(PolicyMode::OptOut))),
+            _ => None,
+        })?
+        .unwrap_or((Writes::Allowed, None));
+        let mut policy = read_policy(get(POLICY))?;
+        policy.spec.mode = mode.unwrap_or(policy.spec.mode);
+        override_permissions(&mut policy, &get)?;
+        let plan = plan::Settings {
+            policies: vec![policy],
+            bounds: Bounds {
+                upstreams: list(ALLOWED_UPSTREAMS),
+                policy_arns: list(ALLOWED_POLICY_ARNS),
+                roles: list(ALLOWED_ROLES),
+            },
+            asked: Asked::Standing,
+            injector: Injector::Operator,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            execution_policy_arn: get(EXECUTION_POLICY_ARN),
+        };
+        Ok(Self {
+            plan,
+            writes,
+            account: required(ACCOUNT_ID, get(ACCOUNT_ID), "an account id of twelve digits", from_str)?,
+            region: required(REGION, get(REGION), "a Region such as eu-central-1", from_str)?,
+            cache_prefix: get(CACHE_PREFIX).unwrap_or_else(|| names::DEFAULT_CACHE_PREFIX.to_owned()),
+            role: required(ROLE_ARN, get(ROLE_ARN), ROLE, role)?,
+            dead_letter_queue: get(DEAD_LETTER_QUEUE_URL),
+            read_only_members: list(DROP_MEMBERS),
+            log: parse(LOG, get(LOG), "error, warn, info, debug, trace", log_level)?.unwrap_or(LogLevel::Info),
+        })
+    }
+}
+
+const ROLE: &str = "the ARN of a role";
+
+fn read_policy(text: Option<String>) -> Result<Policy, Error> {
+    match text {
+        Some(text) => Policy::parse(&text),
+        None => Policy::preset("xray-daemon"),
+    }
+    .map_err(|source| Error::Policy { name: POLICY, source })
+}
+
+fn override_permissions(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>) -> Result<(), Error> {
+    let permissions = &mut policy.spec.permissions;
+    let mode = parse(PERMISSIONS, get(PERMISSIONS), "attach, verify", |text| match text {
+        "attach" => Some(PermissionsMode::Attach),
+        "verify" => Some(PermissionsMode::Verify),
+        _ => None,
+    })?;
+    permissions.mode = mode.unwrap_or(permissions.mode);
+    let trust = parse(TRUST_INSTANCE_ROLE, get(TRUST_INSTANCE_ROLE), "true, false", |text| text.parse().ok())?;
+    permissions.trust_instance_role = trust.unwrap_or(permissions.trust_instance_role);
+    let arn = |name| parse(name, get(name), ROLE, |text| role(text).map(|_| text.to_owned()));
+    if let Some(arn) = arn(DEFAULT_TASK_ROLE_ARN)? {
+        permissions.default_task_role = Some(arn);
+    }
+    if let Some(arn) = arn(DEFAULT_EXECUTION_ROLE_ARN)? {
+        permissions.default_execution_role = Some(arn);
+    }
+    Ok(())
+}
+
+fn role(text: &str) -> Option<RoleRef> {
+    Some(RoleRef::new(text)).filter(|role| role.is_well_formed() && role.account().is_some())
+}
+
+fn from_str<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+fn log_level(text: &str) -> Option<LogLevel> {
+    match text.to_ascii_lowercase().as_str() {
+        "error" => Some(LogLevel::Error),
+        "warn" => Some(LogLevel::Warn),
+        "info" => Some(LogLevel::Info),
+        "debug" => Some(LogLevel::Debug),
+        "trace" => Some(LogLevel::Trace),
+        _ => None,
+    }
+}
+
+fn parse<T>(
+    name: &'static str,
+    value: Option<String>,
+    allowed: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<Option<T>, Error> {
+    let Some(value) = value else { return Ok(None) };
+    match read(&value) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(Error::Setting { name, value, allowed }),
+    }
+}
+
+fn required<T>(
+    name: &'static str,
+    value: Option<String>,
+    allowed: &'static str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Result<T, Error> {
+    parse(name, value, allowed, read)?.ok_or(Error::Setting { name, value: String::new(), allowed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LEAST: [(&str, &str); 3] = [
+        (ACCOUNT_ID, "111122223333"),
+        (REGION, "eu-west-1"),
+        (ROLE_ARN, "arn:aws:iam::111122223333:role/stack/operator"),
+    ];
+
+    fn read(more: &[(&str, &str)]) -> Result<Settings, Error> {
+        Settings::read(|name| {
+            let found = more.iter().chain(&LEAST).find(|(key, _)| *key == name);
+            found.map(|(_, value)| (*value).to_owned())
+        })
+    }
+
+    #[test]
+    fn the_least_is_account_region_and_role() {
+        let settings = read(&[]).expect("settings");
+        assert_eq!(settings.plan.policies[0].name(), "xray-daemon");
+        assert_eq!((settings.writes, settings.cache_prefix.as_str()), (Writes::Allowed, "ecr-public"));
+        assert!(settings.plan.bounds.roles.is_empty(), "nothing is allowed that the stack does not list");
+        for (name, _) in LEAST {
+            let error = read(&[(name, " ")]).expect_err(name).to_string();
+            assert!(error.contains(name), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_stack_overrides_the_policy_where_it_says_something() {
+        let role = "arn:aws:iam::111122223333:role/task";
+        let more =
+            [(MODE, "optOut"), (PERMISSIONS, "verify"), (DEFAULT_TASK_ROLE_ARN, role), (TRUST_INSTANCE_ROLE, "true")];
+        let spec = &read(&more).expect("settings").plan.policies[0].spec;
+        assert_eq!((spec.mode, spec.permissions.mode), (PolicyMode::OptOut, PermissionsMode::Verify));
+        assert_eq!(spec.permissions.default_task_role.as_deref(), Some(role));
+        assert!(spec.permissions.trust_instance_role && spec.permissions.default_execution_role.is_none());
+        assert_eq!(read(&[(MODE, "audit")]).expect("settings").writes, Writes::Forbidden);
+    }
+
+    #[test]
+    fn lists_are_separated_by_commas() {
+        let settings = read(&[(ALLOWED_ROLES, "app/*, web-?,"), (DROP_MEMBERS, "newField")]).expect("settings");
+        assert_eq!(settings.plan.bounds.roles, ["app/*", "web-?"]);
+        assert_eq!(settings.read_only_members, ["newField"]);
+    }
+
+    #[test]
+    fn a_bad_value_names_the_variable_and_what_is_allowed() {
+        for (name, value) in [
+            (MODE, "optin"),
+            (PERMISSIONS, "no"),
+            (TRUST_INSTANCE_ROLE, "yes"),
+            (LOG, "loud"),
+            (DEFAULT_EXECUTION_ROLE_ARN, "role"),
+            (ROLE_ARN, "operator"),
+            (POLICY, "kind: Deployment"),
+        ] {
+            let error = read(&[(name, value)]).expect_err(name);
+            let text = crate::error::Chain(&error).to_string();
+            assert!(text.contains(name) && !error.is_retryable(), "{text}");
+        }
+    }
+}

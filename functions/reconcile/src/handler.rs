@@ -1,0 +1,234 @@
+//! From an invocation to its answer.
+//!
+//! Knows: which failures SQS is to bring again, and what is told of each reconcile. Must not know: how a family is
+//! reconciled.
+
+use crate::trigger::{self, Event, Home, Known, Meaning, Problem, Trigger};
+use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler};
+use ecs_sidecar_core::ids::Family;
+use ecs_sidecar_core::report::Report;
+use futures_util::stream::{self, StreamExt as _};
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use tokio::time::Instant;
+use tracing::{error, info, warn};
+
+/// How many families are worked on side by side. ECS takes one registration a second anyway.
+const SIDE_BY_SIDE: usize = 2;
+
+/// What must be left of the function's time when the answer is given.
+const RESERVE: Duration = Duration::from_secs(5);
+
+/// What the function fails with.
+#[derive(Debug, thiserror::Error)]
+pub enum FunctionError {
+    /// The input asks for nothing that is known.
+    #[error("cannot understand the input: {0}")]
+    Input(Problem),
+    /// The reconcile failed.
+    #[error("cannot reconcile {family}")]
+    Reconcile {
+        /// The family.
+        family: Family,
+        /// Why.
+        #[source]
+        source: Error,
+    },
+    /// The function's time was over before the reconcile was.
+    #[error("cannot finish {family} in the function's time")]
+    TimedOut {
+        /// The family.
+        family: Family,
+    },
+}
+
+impl FunctionError {
+    /// What kind of error it is.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Input(problem) => problem.label(),
+            Self::Reconcile { source, .. } => source.label(),
+            Self::TimedOut { .. } => "outOfTime",
+        }
+    }
+}
+
+/// Answers invocations.
+#[derive(Debug)]
+pub struct Handler {
+    reconciler: Reconciler,
+    home: Home,
+}
+
+/// One invocation: what the log says of it, and when it ends.
+#[derive(Debug, Clone, Copy)]
+pub struct Invocation<'a> {
+    /// Lambda's id of it.
+    pub request_id: &'a str,
+    /// When Lambda will end it; `None` if never.
+    pub until: Option<Instant>,
+}
+
+impl Handler {
+    /// A handler around a reconciler.
+    pub fn new(reconciler: Reconciler) -> Self {
+        let settings = reconciler.settings();
+        let home =
+            Home { account: settings.account.clone(), region: settings.region.clone(), role: settings.role.clone() };
+        Self { reconciler, home }
+    }
+
+    /// Answers an invocation: a report, `{"ignored": ..}`, or `{"batchItemFailures": [..]}` for a batch.
+    ///
+    /// Guarantees: each family of a batch is reconciled once. A message that nobody understands is in the
+    /// dead-letter queue, reduced to its ids, before it counts as done. An event of our own role costs no call.
+    /// Errors: for a batch none, its failures are in the answer.
+    pub async fn handle(&self, input: &Value, invocation: Invocation<'_>) -> Result<Value, FunctionError> {
+        match trigger::read(input, &self.home).map_err(FunctionError::Input)? {
+            Trigger::ByHand { family, action } => self.tell(&family, action, "by hand", invocation).await,
+            Trigger::Event(event) => self.event(&event, invocation).await,
+            Trigger::Batch(messages) => {
+                let failed = self.batch(messages, invocation).await;
+                let failed: Vec<Value> = failed.into_iter().map(|id| json!({ "itemIdentifier": id })).collect();
+                Ok(json!({ "batchItemFailures": failed }))
+            }
+        }
+    }
+
+    async fn event(&self, event: &Event, invocation: Invocation<'_>) -> Result<Value, FunctionError> {
+        match &event.meaning {
+            Meaning::Look(family) => {
+                self.tell(family, ReconcileAction::Reconcile, &cause(&event.known), invocation).await
+            }
+            Meaning::Ignore(why) => {
+                log_ignored(&event.known, why.label(), invocation);
+                Ok(json!({ "ignored": why.label() }))
+            }
+            Meaning::Unclear(problem) => Err(FunctionError::Input(*problem)),
+        }
+    }
+
+    async fn tell(
+        &self,
+        family: &Family,
+        action: ReconcileAction,
+        cause: &str,
+        invocation: Invocation<'_>,
+    ) -> Result<Value, FunctionError> {
+        let report = self.reconcile(family, action, cause, invocation).await?;
+        Ok(serde_json::to_value(report).expect("a report is plain JSON"))
+    }
+
+    /// Works on a batch. Returns the ids of the messages that SQS is to bring again.
+    async fn batch(&self, messages: Vec<trigger::Message>, invocation: Invocation<'_>) -> BTreeSet<String> {
+        let mut failed = BTreeSet::new();
+        // Two events of one family are one piece of work: what is there now decides.
+        let mut families: BTreeMap<Family, (String, Vec<String>)> = BTreeMap::new();
+        for trigger::Message { id, event } in messages {
+            match event.meaning {
+                Meaning::Look(family) => {
+                    families.entry(family).or_insert_with(|| (cause(&event.known), Vec::new())).1.push(id);
+                }
+                Meaning::Ignore(why) => log_ignored(&event.known, why.label(), invocation),
+                Meaning::Unclear(problem) => {
+                    if !self.set_aside(&id, &event.known, problem, invocation).await {
+                        failed.insert(id);
+                    }
+                }
+            }
+        }
+        let work = families.into_iter().map(|(family, (cause, ids))| async move {
+            let done = self.reconcile(&family, ReconcileAction::Reconcile, &cause, invocation).await;
+            if done.is_err() { ids } else { Vec::new() }
+        });
+        failed
+            .extend(stream::iter(work).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
+        failed
+    }
+
+    async fn reconcile(
+        &self,
+        family: &Family,
+        action: ReconcileAction,
+        cause: &str,
+        invocation: Invocation<'_>,
+    ) -> Result<Report, FunctionError> {
+        let until = invocation.until.map(|end| end.checked_sub(RESERVE).unwrap_or_else(Instant::now));
+        let deadline = until.map_or_else(Deadline::none, Deadline::at);
+        // Boxed: the compiler gives up on the layout of futures that are nested as deeply as the calls are here.
+        let work = Box::pin(self.reconciler.reconcile(family, action, deadline));
+        // The deadline keeps work from being started too late; this ends what hangs all the same, so that the other
+        // messages of the batch are not brought again for it.
+        let result = match until {
+            Some(until) => tokio::time::timeout_at(until, work).await,
+            None => Ok(work.await),
+        };
+        let result = match result {
+            Ok(done) => done.map_err(|source| FunctionError::Reconcile { family: family.clone(), source }),
+            Err(_) => Err(FunctionError::TimedOut { family: family.clone() }),
+        };
+        match &result {
+            Ok(report) => log_report(family, report, cause, invocation),
+            Err(failure) => error!(
+                request_id = invocation.request_id,
+                family = family.as_str(),
+                cause,
+                kind = failure.label(),
+                error = %Chain(failure),
+                "reconcile failed"
+            ),
+        }
+        result
+    }
+
+    /// Puts a message that nobody understands where people find it. `false`: it could not be put there.
+    async fn set_aside(&self, id: &str, known: &Known, problem: Problem, invocation: Invocation<'_>) -> bool {
+        warn!(
+            request_id = invocation.request_id,
+            message_id = id,
+            event_id = known.id.as_deref(),
+            problem = problem.label(),
+            "message set aside"
+        );
+        let Some(queue) = &self.reconciler.clients().dead_letters else { return false };
+        let mut body = serde_json::to_value(known).expect("scalars are plain JSON");
+        body["messageId"] = json!(id);
+        match queue.send(problem.label(), body.to_string()).await {
+            Ok(()) => true,
+            Err(failure) => {
+                error!(request_id = invocation.request_id, message_id = id, error = %Chain(&failure), "not set aside");
+                false
+            }
+        }
+    }
+}
+
+/// What woke us, for the log.
+fn cause(known: &Known) -> String {
+    let name = known.name.as_deref().unwrap_or("event");
+    known.id.as_deref().map_or_else(|| name.to_owned(), |id| format!("{name} {id}"))
+}
+
+fn log_ignored(known: &Known, why: &str, invocation: Invocation<'_>) {
+    info!(request_id = invocation.request_id, cause = cause(known), why, "event ignored");
+}
+
+/// The line for a reconcile. Edits are left out: they hold what is written into containers.
+fn log_report(family: &Family, report: &Report, cause: &str, invocation: Invocation<'_>) {
+    info!(
+        request_id = invocation.request_id,
+        family = family.as_str(),
+        cause,
+        decision = report.decision.label(),
+        reason = report.reason.map(|reason| reason.label()),
+        outcome = report.outcome,
+        policy = report.policy.as_deref(),
+        source = report.source.as_deref(),
+        registered = report.registered.as_deref(),
+        deregistered = (!report.deregistered.is_empty()).then(|| report.deregistered.join(" ")),
+        notes = (!report.notes.is_empty()).then(|| report.notes.join("; ")),
+        particulars = (!report.message.is_empty()).then_some(report.message.as_str()),
+        "reconciled"
+    );
+}

@@ -1,0 +1,485 @@
+//! What an event asks for: a family, or nothing.
+//!
+//! Knows: the shapes in which the news of a registration arrives. Must not know: what a task definition looks like;
+//! members that are not needed are never given a type, since CloudTrail may put anything there, or nothing.
+
+use ecs_sidecar_aws::ReconcileAction;
+use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region, RoleRef};
+use serde::Serialize;
+use serde_json::Value;
+
+/// The calls that change what a family's newest revision is.
+const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
+
+/// How many characters of a scalar are kept: more than any id has.
+const LONGEST: usize = 300;
+
+/// Where we are and who we are.
+#[derive(Debug, Clone)]
+pub struct Home {
+    /// Our account.
+    pub account: AccountId,
+    /// Our Region.
+    pub region: Region,
+    /// The operator's own role.
+    pub role: RoleRef,
+}
+
+/// An invocation, understood as far as it can be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Trigger {
+    /// A person asks.
+    ByHand {
+        /// For this family.
+        family: Family,
+        /// To have this done.
+        action: ReconcileAction,
+    },
+    /// One event.
+    Event(Box<Event>),
+    /// Messages of the queue.
+    Batch(Vec<Message>),
+}
+
+/// A message of the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    /// SQS's id of it, by which a failure is reported.
+    pub id: String,
+    /// What is in it.
+    pub event: Event,
+}
+
+/// An event and what it means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    /// All that is kept of it.
+    pub known: Known,
+    /// What it means.
+    pub meaning: Meaning,
+}
+
+/// What an event means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Meaning {
+    /// Look at this family.
+    Look(Family),
+    /// Nothing for us.
+    Ignore(Ignored),
+    /// Nobody can tell.
+    Unclear(Problem),
+}
+
+/// Why an event is nothing for us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ignored {
+    /// It tells of another call.
+    OtherCall,
+    /// The call failed, so nothing changed.
+    FailedCall,
+    /// We made the call ourselves.
+    OwnCall,
+}
+
+impl Ignored {
+    /// The stable word for it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::OtherCall => "otherCall",
+            Self::FailedCall => "failedCall",
+            Self::OwnCall => "ownCall",
+        }
+    }
+}
+
+/// Why an input is not understood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Problem {
+    /// The text is not JSON.
+    #[error("it is not JSON")]
+    NotJson,
+    /// The JSON is none of the shapes that are known.
+    #[error(
+        "it is neither an event of a rule, nor a CloudTrail record, nor a batch of SQS, nor {{\"action\": \"reconcile\" or \
+         \"plan\", \"family\": ..}}"
+    )]
+    UnknownShape,
+    /// It names no family.
+    #[error("it names no task definition family")]
+    NoFamily,
+    /// What it names is none.
+    #[error("what it names is no task definition family: letters, digits, underscores and hyphens, 255 at most")]
+    BadFamily,
+    /// It is about another account.
+    #[error("it is about another account than the function's")]
+    OtherAccount,
+    /// It is about another Region.
+    #[error("it is about another Region than the function's")]
+    OtherRegion,
+    /// A person asks for something that does not exist.
+    #[error("its action is none; allowed: reconcile, plan")]
+    UnknownAction,
+    /// A person names the family not at all or twice.
+    #[error("it must name either a family or a taskDefinition")]
+    NotOneFamily,
+}
+
+impl Problem {
+    /// The stable word for it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::NotJson => "notJson",
+            Self::UnknownShape => "unknownShape",
+            Self::NoFamily => "noFamily",
+            Self::BadFamily => "badFamily",
+            Self::OtherAccount => "otherAccount",
+            Self::OtherRegion => "otherRegion",
+            Self::UnknownAction => "unknownAction",
+            Self::NotOneFamily => "notOneFamily",
+        }
+    }
+}
+
+/// All that is ever kept of an event: ids, names and ARNs.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Known {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    account: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+    /// The event's own id, for the log.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// The call that it tells of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_family: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    arn: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    request_task_definition: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    issuer: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error_code: Option<String>,
+}
+
+/// Understands an invocation.
+pub fn read(input: &Value, home: &Home) -> Result<Trigger, Problem> {
+    if input.get("action").is_some() {
+        return by_hand(input, home);
+    }
+    match input.get("Records").and_then(Value::as_array) {
+        Some(records) if !records.is_empty() && records.iter().all(|record| record.get("body").is_some()) => {
+            Ok(Trigger::Batch(records.iter().map(|record| message(record, home)).collect()))
+        }
+        Some(_) | None => Ok(Trigger::Event(Box::new(event(input, home)))),
+    }
+}
+
+fn by_hand(input: &Value, home: &Home) -> Result<Trigger, Problem> {
+    let action = match input.get("action").and_then(Value::as_str) {
+        Some("reconcile") => ReconcileAction::Reconcile,
+        Some("plan") => ReconcileAction::Plan,
+        Some(_) | None => return Err(Problem::UnknownAction),
+    };
+    let named = match (scalar(input, "/family"), scalar(input, "/taskDefinition")) {
+        (Some(name), None) | (None, Some(name)) => name,
+        (Some(_), Some(_)) | (None, None) => return Err(Problem::NotOneFamily),
+    };
+    Ok(Trigger::ByHand { family: family_of(&named, home)?, action })
+}
+
+fn message(record: &Value, home: &Home) -> Message {
+    let id = scalar(record, "/messageId").unwrap_or_default();
+    let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
+    let event = match serde_json::from_str::<Value>(body) {
+        Ok(body) => event(&body, home),
+        Err(_) => Event { known: Known::default(), meaning: Meaning::Unclear(Problem::NotJson) },
+    };
+    Message { id, event }
+}
+
+fn event(input: &Value, home: &Home) -> Event {
+    let known = match (input.get("detail"), input.get("eventName"), input.get("name")) {
+        (Some(detail), ..) => Known::of_event(input, detail),
+        (None, Some(_), _) => Known::of_record(input),
+        (None, None, Some(_)) => Known::of_transformed(input),
+        (None, None, None) => {
+            return Event { known: Known::default(), meaning: Meaning::Unclear(Problem::UnknownShape) };
+        }
+    };
+    let record = input.get("detail").unwrap_or(input);
+    let source = scalar(record, "/eventSource");
+    let meaning = if source.is_some_and(|source| source != "ecs.amazonaws.com") {
+        Meaning::Ignore(Ignored::OtherCall)
+    } else {
+        known.meaning(home)
+    };
+    Event { known, meaning }
+}
+
+impl Known {
+    /// Of what the rule's InputTransformer made.
+    fn of_transformed(input: &Value) -> Self {
+        Self {
+            account: scalar(input, "/account"),
+            region: scalar(input, "/region"),
+            id: scalar(input, "/id"),
+            name: scalar(input, "/name"),
+            family: scalar(input, "/family"),
+            request_family: scalar(input, "/requestFamily"),
+            arn: scalar(input, "/arn"),
+            request_task_definition: scalar(input, "/requestTaskDefinition"),
+            issuer: scalar(input, "/issuer"),
+            error_code: scalar(input, "/errorCode"),
+        }
+    }
+
+    /// Of a CloudTrail record.
+    fn of_record(record: &Value) -> Self {
+        Self {
+            account: scalar(record, "/recipientAccountId"),
+            region: scalar(record, "/awsRegion"),
+            id: scalar(record, "/eventID"),
+            name: scalar(record, "/eventName"),
+            family: scalar(record, "/responseElements/taskDefinition/family"),
+            request_family: scalar(record, "/requestParameters/family"),
+            arn: scalar(record, "/responseElements/taskDefinition/taskDefinitionArn"),
+            request_task_definition: scalar(record, "/requestParameters/taskDefinition"),
+            issuer: scalar(record, "/userIdentity/sessionContext/sessionIssuer/arn"),
+            error_code: scalar(record, "/errorCode"),
+        }
+    }
+
+    /// Of an EventBridge event around a record; what the envelope says counts.
+    fn of_event(input: &Value, detail: &Value) -> Self {
+        let record = Self::of_record(detail);
+        Self {
+            account: scalar(input, "/account").or(record.account),
+            region: scalar(input, "/region").or(record.region),
+            id: scalar(input, "/id").or(record.id),
+            // An event of ECS's own, such as a deployment's state change, has no call in it.
+            name: record.name.or_else(|| scalar(input, "/detail-type")),
+            ..record
+        }
+    }
+
+    fn meaning(&self, home: &Home) -> Meaning {
+        let called = self.name.as_deref().is_some_and(|name| CALLS.contains(&name));
+        if !called {
+            return Meaning::Ignore(Ignored::OtherCall);
+        }
+        if self.error_code.is_some() {
+            return Meaning::Ignore(Ignored::FailedCall);
+        }
+        if self.issuer.as_deref().is_some_and(|issuer| is_role(issuer, &home.role)) {
+            return Meaning::Ignore(Ignored::OwnCall);
+        }
+        match self.family(home) {
+            Ok(family) => Meaning::Look(family),
+            Err(problem) => Meaning::Unclear(problem),
+        }
+    }
+
+    fn family(&self, home: &Home) -> Result<Family, Problem> {
+        if self.account.as_deref().is_some_and(|account| account != home.account.as_str()) {
+            return Err(Problem::OtherAccount);
+        }
+        if self.region.as_deref().is_some_and(|region| region != home.region.as_str()) {
+            return Err(Problem::OtherRegion);
+        }
+        // What ECS answered counts before what it was asked; CloudTrail omits either when it is large.
+        [&self.arn, &self.family, &self.request_family, &self.request_task_definition]
+            .into_iter()
+            .flatten()
+            .next()
+            .ok_or(Problem::NoFamily)
+            .and_then(|named| family_of(named, home))
+    }
+}
+
+/// The family that is named by an ARN, by `web:3` or by `web`.
+fn family_of(named: &str, home: &Home) -> Result<Family, Problem> {
+    let name = match named.parse::<Arn>() {
+        Ok(arn) => {
+            if arn.account().is_none_or(|account| account != home.account) {
+                return Err(Problem::OtherAccount);
+            }
+            if arn.region().is_none_or(|region| region != home.region) {
+                return Err(Problem::OtherRegion);
+            }
+            arn.resource().strip_prefix("task-definition/").ok_or(Problem::BadFamily)?.to_owned()
+        }
+        Err(_) => named.to_owned(),
+    };
+    let family = match name.rsplit_once(':') {
+        Some((family, number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => family,
+        Some(_) | None => &name,
+    };
+    family.parse().map_err(|_| Problem::BadFamily)
+}
+
+/// Whether an ARN is that role's. A role's name is its own in its account, whatever the path, and some stand-ins for
+/// AWS leave the path out.
+fn is_role(arn: &str, role: &RoleRef) -> bool {
+    let other = RoleRef::new(arn);
+    other.account().is_some() && other.account() == role.account() && other.name() == role.name()
+}
+
+/// A string that says something. A rule leaves `""` or its own `<placeholder>` where the event had nothing.
+fn scalar(value: &Value, pointer: &str) -> Option<String> {
+    let text = value.pointer(pointer)?.as_str()?.trim();
+    let placeholder = text.starts_with('<') && text.ends_with('>');
+    (!text.is_empty() && !placeholder).then(|| text.chars().take(LONGEST).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn home() -> Home {
+        Home {
+            account: "111122223333".parse().expect("an account"),
+            region: "eu-west-1".parse().expect("a Region"),
+            role: RoleRef::new("arn:aws:iam::111122223333:role/stack/operator"),
+        }
+    }
+
+    fn meaning(input: &Value) -> Meaning {
+        match read(input, &home()).expect("an event") {
+            Trigger::Event(event) => event.meaning,
+            Trigger::ByHand { .. } | Trigger::Batch(_) => unreachable!("not an event: {input}"),
+        }
+    }
+
+    fn look(family: &str) -> Meaning {
+        Meaning::Look(family.parse().expect("a family"))
+    }
+
+    fn transformed(more: &Value) -> Value {
+        let mut event = json!({
+            "account": "111122223333", "region": "eu-west-1", "id": "e-1", "name": "RegisterTaskDefinition",
+            "family": "web", "requestFamily": "web",
+            "arn": "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:42",
+            "issuer": "arn:aws:iam::111122223333:role/ci/deployer", "errorCode": "",
+        });
+        for (key, value) in more.as_object().expect("an object") {
+            event[key] = value.clone();
+        }
+        event
+    }
+
+    fn record() -> Value {
+        json!({
+            "eventSource": "ecs.amazonaws.com", "eventName": "RegisterTaskDefinition", "awsRegion": "eu-west-1",
+            "recipientAccountId": "111122223333", "eventID": "e-2",
+            "userIdentity": { "type": "IAMUser", "userName": "jane" },
+            "requestParameters": { "family": "web", "containerDefinitions": [{ "environment": "HIDDEN" }] },
+            "responseElements": { "taskDefinition": { "family": "web" } },
+        })
+    }
+
+    #[test]
+    fn an_absent_path_may_arrive_in_four_ways() {
+        for absent in [json!(""), json!("<family>"), Value::Null, json!({})] {
+            let nothing = json!({ "family": absent, "arn": absent, "errorCode": absent, "issuer": absent });
+            assert_eq!(meaning(&transformed(&nothing)), look("web"), "{absent}");
+            let nothing = json!({ "family": absent, "arn": absent, "requestFamily": absent });
+            assert_eq!(meaning(&transformed(&nothing)), Meaning::Unclear(Problem::NoFamily), "{absent}");
+        }
+    }
+
+    #[test]
+    fn a_deregistration_names_its_revision_in_any_way() {
+        for named in ["web:3", "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:3", "web"] {
+            let event = json!({ "name": "DeregisterTaskDefinition", "requestTaskDefinition": named,
+                                "arn": "", "family": "", "requestFamily": "" });
+            assert_eq!(meaning(&transformed(&event)), look("web"), "{named}");
+        }
+    }
+
+    #[test]
+    fn failed_calls_own_calls_and_other_calls_are_ignored() {
+        let failed = json!({ "errorCode": "ClientException" });
+        assert_eq!(meaning(&transformed(&failed)), Meaning::Ignore(Ignored::FailedCall));
+        for own in ["arn:aws:iam::111122223333:role/stack/operator", "arn:aws:iam::111122223333:role/operator"] {
+            assert_eq!(meaning(&transformed(&json!({ "issuer": own }))), Meaning::Ignore(Ignored::OwnCall));
+        }
+        let stranger = json!({ "issuer": "arn:aws:iam::444455556666:role/stack/operator" });
+        assert_eq!(meaning(&transformed(&stranger)), look("web"));
+        assert_eq!(meaning(&transformed(&json!({ "name": "RunTask" }))), Meaning::Ignore(Ignored::OtherCall));
+    }
+
+    #[test]
+    fn another_account_or_region_is_not_ours_to_look_at() {
+        let unclear = |more| match meaning(&transformed(&more)) {
+            Meaning::Unclear(problem) => problem,
+            Meaning::Look(_) | Meaning::Ignore(_) => unreachable!("understood"),
+        };
+        assert_eq!(unclear(json!({ "account": "444455556666" })), Problem::OtherAccount);
+        assert_eq!(unclear(json!({ "region": "us-east-1" })), Problem::OtherRegion);
+        let elsewhere = "arn:aws:ecs:us-east-1:111122223333:task-definition/web:1";
+        assert_eq!(unclear(json!({ "arn": elsewhere })), Problem::OtherRegion);
+        assert_eq!(unclear(json!({ "arn": "", "family": "[random string]" })), Problem::BadFamily);
+    }
+
+    #[test]
+    fn a_record_is_read_bare_and_inside_an_event_with_or_without_its_halves() {
+        let event = |detail: &Value| {
+            json!({ "source": "aws.ecs", "detail-type": "AWS API Call via CloudTrail", "id": "e-3",
+                    "account": "111122223333", "region": "eu-west-1", "detail": detail })
+        };
+        for member in ["requestParameters", "responseElements", "userIdentity", "awsRegion"] {
+            let mut partial = record();
+            partial[member] = Value::Null;
+            assert_eq!(meaning(&partial), look("web"), "without {member}");
+            assert_eq!(meaning(&event(&partial)), look("web"), "without {member}");
+        }
+        let mut empty = record();
+        empty["requestParameters"] = Value::Null;
+        empty["responseElements"] = Value::Null;
+        assert_eq!(meaning(&event(&empty)), Meaning::Unclear(Problem::NoFamily));
+        let native = json!({ "source": "aws.ecs", "detail-type": "ECS Deployment State Change", "detail": { "eventName": "X" } });
+        assert_eq!(meaning(&native), Meaning::Ignore(Ignored::OtherCall));
+    }
+
+    #[test]
+    fn a_person_names_one_family_and_one_action() {
+        let by_hand = |input: Value| read(&input, &home());
+        let plan = by_hand(json!({ "action": "plan", "taskDefinition": "web:7" })).expect("by hand");
+        let family: Family = "web".parse().expect("a family");
+        assert_eq!(plan, Trigger::ByHand { family, action: ReconcileAction::Plan });
+        assert_eq!(by_hand(json!({ "action": "reconcile" })), Err(Problem::NotOneFamily));
+        assert_eq!(
+            by_hand(json!({ "action": "reconcile", "family": "a", "taskDefinition": "a:1" })),
+            Err(Problem::NotOneFamily)
+        );
+        assert_eq!(by_hand(json!({ "action": "delete", "family": "web" })), Err(Problem::UnknownAction));
+        assert_eq!(by_hand(json!({ "action": "plan", "family": "a b" })), Err(Problem::BadFamily));
+    }
+
+    #[test]
+    fn a_batch_is_read_message_by_message() {
+        let body = |body: &str| json!({ "messageId": "m", "body": body });
+        let batch = json!({ "Records": [body(&transformed(&json!({})).to_string()), body("{"), body("[1]")] });
+        let Trigger::Batch(messages) = read(&batch, &home()).expect("a batch") else { unreachable!("a batch") };
+        let meanings: Vec<_> = messages.into_iter().map(|message| message.event.meaning).collect();
+        let unclear = Meaning::Unclear;
+        assert_eq!(meanings, [look("web"), unclear(Problem::NotJson), unclear(Problem::UnknownShape)]);
+    }
+
+    #[test]
+    fn only_known_scalars_are_kept() {
+        let mut event = transformed(&json!({ "environment": "secret", "family": ["secret"] }));
+        event["id"] = json!("x".repeat(5000));
+        let Trigger::Event(event) = read(&event, &home()).expect("an event") else { unreachable!("an event") };
+        let kept = serde_json::to_string(&event.known).expect("scalars");
+        assert!(!kept.contains("secret") && kept.len() < 1000, "{kept}");
+    }
+}
