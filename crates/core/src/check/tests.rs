@@ -90,10 +90,12 @@ fn case<const N: usize>(
 
 fn cases() -> Vec<Case> {
     let groups = [
-        task_cases::shapes_and_names(),
+        task_cases::shapes(),
+        task_cases::names(),
         task_cases::sizes(),
         task_cases::fargate(),
-        container_cases::ports_and_references(),
+        container_cases::ports(),
+        container_cases::references(),
         container_cases::containers_and_tags(),
     ];
     groups.into_iter().flatten().collect()
@@ -174,7 +176,7 @@ fn a_cycle_is_found_whatever_the_order_and_the_length() {
             r#"{{"name":"c{n}","image":"i","memory":4,"dependsOn":[{{"containerName":"c{to}","condition":"START"}}]}}"#
         )
     };
-    let count = 20_000;
+    let count = 5_000;
     let ring: Vec<_> = (0..count).map(|n| container(n, (n + 1) % count)).collect();
     let definition = changed(EC2, &[("/containerDefinitions", &format!("[{}]", ring.join(",")))]);
     let of = |definition: &TaskDefinition| {
@@ -184,4 +186,21 @@ fn a_cycle_is_found_whatever_the_order_and_the_length() {
     let behind: Vec<_> = [container(0, 1), container(1, 2), container(2, 1), container(3, 3)].into();
     let definition = changed(EC2, &[("/containerDefinitions", &format!("[{}]", behind.join(",")))]);
     assert_eq!(of(&definition), 2);
+}
+
+#[test]
+fn the_size_is_that_of_the_compact_text_without_tags() {
+    let padded = |length: usize| {
+        let compact = changed(EC2, &[("./command", &format!("[\"{}\",[],{{}},{{\"a\":[1]}}]", "x".repeat(length)))]);
+        compact.text().to_owned()
+    };
+    let length = 64 * 1024 - padded(0).len();
+    let too_large = |text: &str| {
+        let definition = TaskDefinition::parse(text).expect("a task definition");
+        check(&definition).iter().any(|finding| finding.rule == Rule::TooLarge)
+    };
+    assert_eq!(padded(length).len(), 64 * 1024);
+    let spread = padded(length).replace("],", "] ,\n").replacen('{', "{ \"tags\": [],", 1);
+    assert!(spread.len() > 64 * 1024 && !too_large(&spread));
+    assert!(too_large(&padded(length + 1).replacen('{', "{ ", 1)));
 }

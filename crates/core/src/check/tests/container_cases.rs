@@ -3,10 +3,7 @@
 use super::{Case, EC2, FARGATE, case, list};
 use crate::check::Rule;
 
-pub(super) fn ports_and_references() -> Vec<Case> {
-    let cycle = r#"[{"containerName": "web", "condition": "START"}]"#;
-    let waits = |condition: &str| format!(r#"[{{"containerName": "redis", "condition": "{condition}"}}]"#);
-    let mappings = list(r#"{"containerPort": 7}"#, 1);
+pub(super) fn ports() -> Vec<Case> {
     vec![
         case(
             Rule::PortsWithoutNetwork,
@@ -74,6 +71,14 @@ pub(super) fn ports_and_references() -> Vec<Case> {
             [("/containerDefinitions/1/portMappings", r#"[{"containerPort": 1, "hostPort": 8080}]"#)],
             "containerDefinitions[redis].portMappings[0]",
         ),
+    ]
+}
+
+pub(super) fn references() -> Vec<Case> {
+    let cycle = r#"[{"containerName": "web", "condition": "START"}]"#;
+    let waits = |condition: &str| format!(r#"[{{"containerName": "redis", "condition": "{condition}"}}]"#);
+    let mappings = list(r#"{"containerPort": 7}"#, 1);
+    vec![
         case(
             Rule::LinksNeedBridge,
             EC2,

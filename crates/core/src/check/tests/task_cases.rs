@@ -3,9 +3,7 @@
 use super::{Case, EC2, FARGATE, case, list};
 use crate::check::Rule;
 
-pub(super) fn shapes_and_names() -> Vec<Case> {
-    let long = format!("\"{}\"", "a".repeat(256));
-    let long_port = format!("\"{}\"", "a".repeat(65));
+pub(super) fn shapes() -> Vec<Case> {
     vec![
         case(Rule::WrongType, FARGATE, [("/cpu", "1024")], "cpu"),
         case(Rule::WrongType, EC2, [("./memory", "\"128\"")], "containerDefinitions[web].memory"),
@@ -63,6 +61,13 @@ pub(super) fn shapes_and_names() -> Vec<Case> {
             [("./restartPolicy/restartAttemptPeriod", "59")],
             "containerDefinitions[web].restartPolicy.restartAttemptPeriod",
         ),
+    ]
+}
+
+pub(super) fn names() -> Vec<Case> {
+    let long = format!("\"{}\"", "a".repeat(256));
+    let long_port = format!("\"{}\"", "a".repeat(65));
+    vec![
         case(Rule::FamilyName, FARGATE, [("/family", "\"web.app\"")], "family"),
         case(Rule::FamilyName, FARGATE, [("/family", &long)], "family"),
         case(Rule::ContainerName, EC2, [("./name", "\"we b\"")], "containerDefinitions[we b].name"),
