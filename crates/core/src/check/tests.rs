@@ -191,7 +191,10 @@ fn a_cycle_is_found_whatever_the_order_and_the_length() {
 #[test]
 fn the_size_is_that_of_the_compact_text_without_tags() {
     let padded = |length: usize| {
-        let compact = changed(EC2, &[("./command", &format!("[\"{}\",[],{{}},{{\"a\":[1]}}]", "x".repeat(length)))]);
+        let compact = changed(
+            EC2,
+            &[("/containerDefinitions/0/command", &format!("[\"{}\",[],{{}},{{\"a\":[1]}}]", "x".repeat(length)))],
+        );
         compact.text().to_owned()
     };
     let length = 64 * 1024 - padded(0).len();
