@@ -7,6 +7,7 @@ import sys
 import time
 from contextlib import contextmanager
 
+WIDEST = 140
 COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "bold": "1", "dim": "2"}
 
 
@@ -52,6 +53,8 @@ def diff(before, after, names):
     """A unified diff of two JSON values on stdout."""
     texts = [json.dumps(value, indent=2).splitlines() for value in (before, after)]
     for line in difflib.unified_diff(*texts, *names, n=2, lineterm=""):
+        if len(line) > WIDEST:  # the receipt is JSON within JSON
+            line = f"{line[:WIDEST]}... ({len(line)} characters)"
         colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[0])
         print("  " + (paint(line, colour) if colour else line))
     sys.stdout.flush()

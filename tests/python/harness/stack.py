@@ -117,8 +117,9 @@ class Stack:
         return json.loads(body)
 
     def send(self, body):
-        """Puts a message straight into the queue, past the rules."""
-        self.ministack.client("sqs").send_message(QueueUrl=self.outputs["QueueUrl"], MessageBody=body)
+        """Puts a message straight into the queue, past the rules; returns its id."""
+        answer = self.ministack.client("sqs").send_message(QueueUrl=self.outputs["QueueUrl"], MessageBody=body)
+        return answer["MessageId"]
 
     def waiting_messages(self, queue="QueueUrl"):
         """Messages of a queue, those under work included."""
