@@ -22,6 +22,7 @@
 //! assert!(world.call_lines().is_empty());
 //! ```
 
+pub mod cases;
 mod connector;
 pub mod http;
 mod world;

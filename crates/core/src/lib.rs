@@ -13,6 +13,7 @@ mod intent;
 pub mod json;
 pub mod keys;
 mod logging;
+pub mod mask;
 pub mod names;
 pub mod normalize;
 pub mod observed;

@@ -24,8 +24,3 @@ pub const TRACE_RECEIVERS: [&str; 3] = ["aws-xray-daemon", "aws-otel-collector",
 /// Environment variable by which agents are told that they run on ECS Managed Instances; the definitions of such
 /// daemons name no compatibility.
 pub const MANAGED_INSTANCES: &str = "ECS_MANAGED_INSTANCES";
-
-/// Attributes that any image in ECR brings with it, so that no sidecar in a closed VPC can do without them. Every
-/// agent that AWS supports has them, so they do not make a definition harder to place.
-pub const ATTRIBUTES_OF_ECR: [&str; 2] =
-    ["com.amazonaws.ecs.capability.ecr-auth", "ecs.capability.execution-role-ecr-pull"];

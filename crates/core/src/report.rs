@@ -3,6 +3,7 @@
 //! Holds no values of a definition but those that the operator writes itself.
 
 use crate::ids::Arn;
+use crate::mask::tellable;
 use crate::plan::{Decision, Plan};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -97,7 +98,7 @@ pub struct ReportedEdit {
     pub op: &'static str,
     /// The place, by names: `containerDefinitions[web].links[xray-daemon]`.
     pub path: String,
-    /// What is written there; absent for a removal.
+    /// What is written there, with log options that may be secret hidden; absent for a removal.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Box<RawValue>>,
     /// Why.
@@ -154,7 +155,7 @@ impl ReportedEdit {
                 (Some(_), Some(_)) => "replace",
             },
             path: edit.path.to_string(),
-            value: edit.after.as_ref().map(|text| RawValue::from_string(text.clone()).expect("edits hold JSON")),
+            value: edit.after.as_deref().map(|text| RawValue::from_string(tellable(text)).expect("edits hold JSON")),
             reason: edit.reason.clone(),
         }
     }

@@ -98,12 +98,14 @@ fn unknown_members() -> impl Strategy<Value = Vec<(String, Json)>> {
     let nested = scalars.prop_recursive(3, 12, 3, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..3).prop_map(Json::List),
-            prop::collection::vec(inner, 0..3)
-                .prop_map(|values| Json::Object(values.into_iter().enumerate().map(|(n, v)| (format!("k{n}"), v)).collect())),
+            prop::collection::vec(inner, 0..3).prop_map(|values| Json::Object(
+                values.into_iter().enumerate().map(|(n, v)| (format!("k{n}"), v)).collect()
+            )),
         ]
     });
-    prop::collection::vec(nested, 0..3)
-        .prop_map(|values| values.into_iter().enumerate().map(|(n, value)| (format!("futureMember{n}"), value)).collect())
+    prop::collection::vec(nested, 0..3).prop_map(|values| {
+        values.into_iter().enumerate().map(|(n, value)| (format!("futureMember{n}"), value)).collect()
+    })
 }
 
 fn optional(name: &'static str, value: impl Strategy<Value = Json> + 'static) -> BoxedStrategy<Option<(String, Json)>> {
@@ -135,7 +137,10 @@ fn container(index: usize) -> impl Strategy<Value = Json> {
                 ]),
             ),
         ])),
-        Just(Json::object(&[("logDriver", Json::text("splunk")), ("options", Json::object(&[("splunk-token", Json::text("t"))]))])),
+        Just(Json::object(&[
+            ("logDriver", Json::text("splunk")),
+            ("options", Json::object(&[("splunk-token", Json::text("t"))]))
+        ])),
     ];
     let port = (8000..8004_u32).prop_map(move |port| {
         let port = port + 10 * u32::try_from(index).unwrap_or(0);
@@ -152,7 +157,10 @@ fn container(index: usize) -> impl Strategy<Value = Json> {
         optional("logConfiguration", logs),
         optional("dockerLabels", Just(Json::object(&[("team", Json::text("a"))]))),
         optional("restartPolicy", Just(Json::object(&[("enabled", Json::Raw("true".to_owned()))]))),
-        optional("healthCheck", Just(Json::object(&[("command", Json::List(vec![Json::text("CMD"), Json::text("true")]))]))),
+        optional(
+            "healthCheck",
+            Just(Json::object(&[("command", Json::List(vec![Json::text("CMD"), Json::text("true")]))])),
+        ),
         optional("privileged", Just(Json::Raw("false".to_owned()))),
     ];
     (members, unknown_members()).prop_map(move |(members, unknown)| {

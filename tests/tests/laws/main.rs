@@ -99,7 +99,13 @@ fn hold_in_the_world(source: &TaskDefinition, capacity: Capacity) {
     lossless::assert_nothing_else_changed(&described, &plan);
     let patched = register(&plan.result);
     let again = inject(&patched, capacity);
-    assert_eq!(again.decision, Decision::UpToDate, "planning over what was done is empty: {:?} {}", again.reason, again.message);
+    assert_eq!(
+        again.decision,
+        Decision::UpToDate,
+        "planning over what was done is empty: {:?} {}",
+        again.reason,
+        again.message
+    );
     let removed = remove(&patched, capacity);
     assert_eq!(removed.decision, Decision::Remove);
     let restored = register(&removed.result);

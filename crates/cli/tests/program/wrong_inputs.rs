@@ -1,0 +1,88 @@
+//! What is wrong is said: what, where, and what to do next. Nothing panics.
+
+use super::{FARGATE, Run, run, run_in};
+
+fn refused(input: &[u8]) -> Run {
+    let run = run_in(&["inject", "--account", "111122223333", "--region", "eu-west-1", "-"], input, &[]);
+    assert_eq!(run.out, "", "nothing on standard output");
+    assert!(run.err.starts_with("error: "), "{}", run.err);
+    assert!(!run.err.contains("panicked"), "{}", run.err);
+    run
+}
+
+#[test]
+fn an_input_at_fault_is_exit_code_1_with_the_place() {
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let deep = format!(r#"{{"family":"web","x":{deep},"containerDefinitions":[{{"name":"web"}}]}}"#);
+    let long = format!(r#"{{"family":"{}"}}"#, "x".repeat(20 * 1024 * 1024));
+    let cases: [(&[u8], &str); 13] = [
+        (b"", "is empty"),
+        (b"  \n", "is empty"),
+        (b"{\n  \"family\": web\n}", "line 2 column"),
+        (b"{\"family\":\"web\"", "line 1 column 15"),
+        (b"{\"family\":\"a\xff\"}", "invalid byte at offset 12"),
+        (b"{\"family\":\"a\",\n \"family\":\"b\"}", "duplicate key \"family\" at line 2 column 2"),
+        (deep.as_bytes(), "nested deeper than 100 levels at line 1"),
+        (long.as_bytes(), "longer than"),
+        (b"[]", "it is an array, not an object"),
+        (b"null", "it is null, not an object"),
+        (b"{\"containerDefinitions\":[]}", "containerDefinitions are empty"),
+        (b"{\"family\":\"web\"}", "no containerDefinitions"),
+        (b"{\"containerDefinitions\":[{\"name\":\"\\ud800\"}]}", "lone surrogate"),
+    ];
+    for (input, wanted) in cases {
+        let run = refused(input);
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        assert!(run.err.contains(wanted), "{wanted}: {}", run.err);
+    }
+}
+
+#[test]
+fn a_missing_file_and_a_missing_region_are_exit_code_2() {
+    let run = run_in(&["plan", "no/such/file.json"], b"", &[]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("cannot read no/such/file.json") && run.err.contains("because: "), "{}", run.err);
+
+    let run = run_in(&["plan", "-"], FARGATE.as_bytes(), &[("HOME", "/nonexistent")]);
+    assert_eq!(run.code, Some(2));
+    assert!(run.err.contains("the Region is not known\nhint: pass --region"), "{}", run.err);
+}
+
+#[test]
+fn options_that_cannot_be_right_name_the_allowed_shape() {
+    for (option, wanted) in [
+        (["--account", "12345"], "account id of twelve digits"),
+        (["--region", "Frankfurt"], "a Region such as"),
+        (["--default-task-role", "traced"], "must be a role's ARN"),
+        (["--format", "yaml"], "possible values: text, json, patch"),
+    ] {
+        let run = run_in(&["plan", option[0], option[1], "-"], FARGATE.as_bytes(), &[]);
+        assert_eq!(run.code, Some(2), "{option:?}");
+        assert!(run.err.contains(wanted), "{}", run.err);
+    }
+}
+
+#[test]
+fn a_policy_at_fault_is_told_by_path_line_and_what_is_allowed() {
+    let folder = std::env::temp_dir().join(format!("ecs-sidecar-policies-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let preset = include_str!("../../../core/presets/xray-daemon.yaml");
+    for (from, to, wanted) in [
+        ("mode: optIn", "mode: always", &["optIn", "optOut", "line 9"][..]),
+        ("cpu: 32", "privileged: true", &["spec.container.privileged", "a policy may not set this"][..]),
+        ("pin: tag", "pin: never", &["tag"][..]),
+        ("public.ecr.aws/xray", "docker.io/amazon", &["spec.image.upstream", "public.ecr.aws"][..]),
+        ("kind: SidecarPolicy", "kind: Deployment", &["SidecarPolicy"][..]),
+    ] {
+        assert!(preset.contains(from), "{from}");
+        let file = folder.join("policy.yaml");
+        std::fs::write(&file, preset.replace(from, to)).expect("written");
+        let path = file.display().to_string();
+        let run = run(&["plan", "--policy", &path], FARGATE);
+        assert_eq!(run.code, Some(1), "{}", run.err);
+        assert!(wanted.iter().all(|wanted| run.err.contains(wanted)), "{wanted:?}: {}", run.err);
+    }
+    std::fs::remove_dir_all(&folder).expect("removed");
+    let run = run(&["plan", "--policy", "xray"], FARGATE);
+    assert!(run.err.contains("presets: xray-daemon"), "{}", run.err);
+}

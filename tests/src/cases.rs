@@ -1,0 +1,280 @@
+//! The cases: folders that hold an input, what is known and asked, and what must come of it.
+//!
+//! `case.yaml` says what the case is about, who asks, what was observed, what must come and what must not; `input.json`
+//! is the definition, `policy.yaml` the policy if it is not the preset, `result.json` the definition that is
+//! registered, for those decisions that register one.
+
+use ecs_sidecar_core::bounds::Bounds;
+use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
+use ecs_sidecar_core::plan::{Asked, Settings};
+use ecs_sidecar_core::policy::Policy;
+use ecs_sidecar_core::receipt::Injector;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+/// One folder.
+#[derive(Debug)]
+pub struct Case {
+    /// Name of the folder.
+    pub name: String,
+    /// The folder.
+    pub folder: PathBuf,
+    /// What `case.yaml` says.
+    pub told: Told,
+    /// The definition, as text.
+    pub input: String,
+}
+
+/// What `case.yaml` says.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Told {
+    /// What the case is about, for people.
+    pub about: String,
+    /// Who asks.
+    #[serde(default)]
+    pub asked: AskedWord,
+    /// What was observed, where it differs from a laptop's view.
+    #[serde(default)]
+    pub observed: Seen,
+    /// What the stack allows; everything if nothing is said.
+    #[serde(default)]
+    pub bounds: BoundsTold,
+    /// Default roles and the like.
+    #[serde(default)]
+    pub defaults: Defaults,
+    /// The stack's managed policy for the sidecar's repository.
+    #[serde(default)]
+    pub execution_policy_arn: Option<String>,
+    /// How often `x` stands for `${pad}` in the input.
+    #[serde(default)]
+    pub pad: usize,
+    /// What must come of it.
+    pub expect: Expected,
+    /// What must not appear in the result.
+    #[serde(default)]
+    pub absent: Vec<String>,
+    /// What must appear in the result.
+    #[serde(default)]
+    pub present: Vec<String>,
+}
+
+/// Who asks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum AskedWord {
+    /// A person wants an injection.
+    #[default]
+    Inject,
+    /// A person wants it taken back.
+    Remove,
+    /// The operator.
+    Standing,
+}
+
+/// What was observed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Seen {
+    /// Region, if not `eu-west-1`.
+    pub region: Option<String>,
+    /// Prefix of the cache rule, if not `ecr-public`.
+    pub cache_prefix: Option<String>,
+    /// `present`, `missing` or `refused`.
+    pub image: Option<String>,
+    /// Attached policies, or `missing` or `refused`.
+    pub task_role: Option<RoleTold>,
+    /// The same.
+    pub execution_role: Option<RoleTold>,
+    /// Whether a patch of this source with this digest was deregistered.
+    pub withdrawn: bool,
+    /// Whether the receipt's source is INACTIVE.
+    pub source_inactive: bool,
+    /// `operator`, `other` or `unknown`.
+    pub registrar: Option<String>,
+}
+
+/// What is known of a role.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum RoleTold {
+    /// `missing` or `refused`.
+    Word(String),
+    /// ARNs of the attached policies.
+    Attached(Vec<String>),
+}
+
+/// What the stack allows.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct BoundsTold {
+    /// Globs of upstreams.
+    pub upstreams: Option<Vec<String>>,
+    /// ARNs of managed policies.
+    pub policy_arns: Option<Vec<String>>,
+    /// Globs of roles.
+    pub roles: Option<Vec<String>>,
+}
+
+/// Default roles and the like.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Defaults {
+    /// For Fargate definitions without one.
+    pub task_role: Option<String>,
+    /// For Fargate definitions without one.
+    pub execution_role: Option<String>,
+    /// Whether the instance's role will do.
+    pub trust_instance_role: bool,
+}
+
+/// What must come of a case.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Expected {
+    /// The decision.
+    pub decision: String,
+    /// The reason; absent for an injection.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Grants, as role and policy ARN.
+    #[serde(default)]
+    pub grants: Vec<String>,
+}
+
+/// All cases, by name.
+pub fn all() -> Vec<Case> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("cases");
+    let folders = std::fs::read_dir(&root).expect("tests/cases is there").map(|entry| entry.expect("an entry").path());
+    let mut cases: Vec<Case> = folders.map(|folder| Case::read(&folder)).collect();
+    cases.sort_by(|one, other| one.name.cmp(&other.name));
+    cases
+}
+
+impl Case {
+    fn read(folder: &Path) -> Self {
+        let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
+        let read = |file: &str| {
+            std::fs::read_to_string(folder.join(file)).unwrap_or_else(|error| panic!("{name}/{file}: {error}"))
+        };
+        let told: Told =
+            serde_saphyr::from_str(&read("case.yaml")).unwrap_or_else(|error| panic!("{name}/case.yaml: {error}"));
+        let input = read("input.json").replace("${pad}", &"x".repeat(told.pad));
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let file = entry.expect("an entry").file_name().to_string_lossy().into_owned();
+            assert!(
+                ["case.yaml", "input.json", "policy.yaml", "result.json"].contains(&file.as_str()),
+                "{name}/{file} belongs to nothing"
+            );
+        }
+        Self { name, folder: folder.to_owned(), told, input }
+    }
+
+    /// The definition.
+    pub fn definition(&self) -> TaskDefinition {
+        TaskDefinition::parse(&self.input).unwrap_or_else(|error| panic!("{}: {error}", self.name))
+    }
+
+    /// The case's own policy file, if it has one.
+    pub fn policy_file(&self) -> Option<PathBuf> {
+        let file = self.folder.join("policy.yaml");
+        file.exists().then_some(file)
+    }
+
+    /// The policy with the case's defaults.
+    pub fn policy(&self) -> Policy {
+        let read = |file: PathBuf| Policy::parse(&std::fs::read_to_string(file).expect("a policy"));
+        let policy = self.policy_file().map_or_else(|| Policy::preset("xray-daemon"), read);
+        let mut policy = policy.unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        let permissions = &mut policy.spec.permissions;
+        permissions.default_task_role = self.told.defaults.task_role.clone();
+        permissions.default_execution_role = self.told.defaults.execution_role.clone();
+        permissions.trust_instance_role = self.told.defaults.trust_instance_role;
+        policy
+    }
+
+    /// How the definition is to be looked at.
+    pub fn settings(&self) -> Settings {
+        let all = Bounds::unbounded();
+        let told = self.told.bounds.clone();
+        Settings {
+            policies: vec![self.policy()],
+            bounds: Bounds {
+                upstreams: told.upstreams.unwrap_or(all.upstreams),
+                policy_arns: told.policy_arns.unwrap_or(all.policy_arns),
+                roles: told.roles.unwrap_or(all.roles),
+            },
+            asked: match self.told.asked {
+                AskedWord::Inject => Asked::Inject,
+                AskedWord::Remove => Asked::Remove,
+                AskedWord::Standing => Asked::Standing,
+            },
+            injector: Injector::Cli,
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            execution_policy_arn: self.told.execution_policy_arn.clone(),
+        }
+    }
+
+    /// What was observed; the digests of withdrawn patches are the caller's to add.
+    pub fn observed(&self) -> Observed {
+        let seen = &self.told.observed;
+        let role = |told: &Option<RoleTold>| match told {
+            None => RoleState::NotChecked,
+            Some(RoleTold::Attached(arns)) => RoleState::Attached(arns.iter().cloned().collect()),
+            Some(RoleTold::Word(word)) if word == "missing" => RoleState::Missing,
+            Some(RoleTold::Word(word)) => RoleState::Refused(word.clone()),
+        };
+        Observed {
+            account: "111122223333".parse().expect("an account"),
+            region: seen.region.as_deref().unwrap_or("eu-west-1").parse().expect("a Region"),
+            definition: self.definition(),
+            cache_prefix: seen.cache_prefix.clone().unwrap_or_else(|| "ecr-public".to_owned()),
+            image: match seen.image.as_deref() {
+                None => ImageState::NotChecked,
+                Some("present") => ImageState::Present,
+                Some("missing") => ImageState::Missing,
+                Some(other) => ImageState::Refused(other.to_owned()),
+            },
+            task_role: role(&seen.task_role),
+            execution_role: role(&seen.execution_role),
+            withdrawn: Vec::new(),
+            source_inactive: seen.source_inactive,
+            registrar: match seen.registrar.as_deref() {
+                Some("operator") => Registrar::Operator,
+                Some("other") => Registrar::Other,
+                _ => Registrar::Unknown,
+            },
+        }
+    }
+
+    /// The command line that says the same, if one can.
+    pub fn command_line(&self) -> Option<Vec<String>> {
+        let on_a_laptop = Seen { region: None, cache_prefix: None, ..self.told.observed.clone() } == Seen::default();
+        let unbounded = self.told.bounds == BoundsTold::default() && self.told.execution_policy_arn.is_none();
+        let verb = match self.told.asked {
+            AskedWord::Inject => "inject",
+            AskedWord::Remove => "remove",
+            AskedWord::Standing => return None,
+        };
+        if !on_a_laptop || !unbounded {
+            return None;
+        }
+        let seen = &self.told.observed;
+        let mut line = vec![verb.to_owned(), "--account=111122223333".to_owned()];
+        line.push(format!("--region={}", seen.region.as_deref().unwrap_or("eu-west-1")));
+        line.extend(seen.cache_prefix.iter().map(|prefix| format!("--cache-prefix={prefix}")));
+        line.extend(self.policy_file().map(|file| format!("--policy={}", file.display())));
+        let defaults = &self.told.defaults;
+        line.extend(defaults.task_role.iter().map(|role| format!("--default-task-role={role}")));
+        line.extend(defaults.execution_role.iter().map(|role| format!("--default-execution-role={role}")));
+        line.extend(defaults.trust_instance_role.then(|| "--trust-instance-role".to_owned()));
+        line.push("-".to_owned());
+        Some(line)
+    }
+
+    /// The definition that is to be registered, as it stands in `result.json`.
+    pub fn result(&self) -> Option<String> {
+        std::fs::read_to_string(self.folder.join("result.json")).ok()
+    }
+}
