@@ -16,7 +16,7 @@ def definition(ministack, family):
     """A definition that asks for the sidecar, in the test's own family, with a role of its own."""
     mine = copy.deepcopy(EXAMPLE)
     mine["family"] = family
-    mine["taskRoleArn"] = f"arn:aws:iam::{ministack.account}:role/app/{family[:64]}"  # a role's name has at most 64
+    mine["taskRoleArn"] = f"arn:aws:iam::{ministack.account}:role/app/{family[:60]}"  # a role's name has at most 64
     mine["containerDefinitions"][0]["environment"].append({"name": "TOKEN", "value": SECRET})
     create_roles(ministack, mine)
     return mine

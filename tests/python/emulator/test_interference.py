@@ -1,6 +1,7 @@
 """Answers that get lost, services that fail, and people who register while the function is at work."""
 
 from harness.families import active_revisions, newest
+from harness.roles import create_roles
 from harness.wire import family_in
 
 SIDECAR = "xray-daemon"
@@ -58,7 +59,9 @@ def test_registration_between_any_two_calls_becomes_the_base(ministack, stack, t
     while True:
         interrupted += 1
         name = f"{family}-{interrupted}"
-        mine = {**definition, "family": name}
+        # A role of its own: what a role has is remembered while the function is warm, and then not asked again.
+        mine = {**definition, "family": name, "taskRoleArn": f"{definition['taskRoleArn']}-{interrupted}"}
+        create_roles(ministack, mine)
         theirs = {**mine, "containerDefinitions": [{**mine["containerDefinitions"][0], "image": NEWER}]}
         seen = []
 
@@ -77,7 +80,7 @@ def test_registration_between_any_two_calls_becomes_the_base(ministack, stack, t
         assert newest(ministack, name)["containerDefinitions"][0]["image"] == NEWER, where
         assert sidecars(newest(ministack, name)) == 1, where
         assert patched_from(ministack, name, NEWER) == 1, where
-    assert interrupted > 3, "the function makes more than two calls"
+    assert "AttachRolePolicy" in seen and "RegisterTaskDefinition" in seen, seen
 
 
 def patched_from(ministack, family, image):
