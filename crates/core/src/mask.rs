@@ -4,7 +4,8 @@
 //! somebody's. Where `awslogs` sends its lines is not.
 
 use crate::definition::Container;
-use crate::json::{Document, Value};
+use crate::digest::Digest;
+use crate::json::{Document, Value, quote};
 use crate::keys::{container, nested};
 use std::ops::Range;
 
@@ -51,6 +52,18 @@ pub fn replaced(text: &str, mut replacements: Vec<(Range<usize>, String)>) -> St
         text.replace_range(span, &replacement);
     }
     text
+}
+
+/// A container as a receipt may hold it: log options that may be secret as fingerprints, which compare as well.
+///
+/// A receipt is a docker label, and labels travel further than definitions do: to every monitoring that reads them.
+pub(crate) fn fingerprinted(container: &str) -> String {
+    let Ok(document) = Document::parse(container) else { return HIDDEN.to_owned() };
+    let fingerprint = |span: Range<usize>| {
+        let print = quote(Digest::of(&container[span.clone()]).as_str());
+        (span, print)
+    };
+    replaced(container, log_options(Container(document.root())).into_iter().map(fingerprint).collect())
 }
 
 /// An edit's value as it may be told. What the operator writes into a container is its own, but for log options that

@@ -10,6 +10,7 @@ use crate::image::Upstream;
 use crate::intent::{self, Intent, Site};
 use crate::json::Document;
 use crate::keys::container;
+use crate::mask;
 use crate::normalize::{canonical, canonical_json};
 use crate::observed::{Needs, Observed, Registrar};
 use crate::permit;
@@ -245,11 +246,11 @@ fn difference(intent: &Intent, undone: Option<&Undone>) -> Option<Option<Reason>
     if undone.receipt.digest != intent.digest {
         return Some(Some(Reason::PolicyChanged));
     }
-    let same_places = undone.receipt.edits.len() == intent.edits.len()
-        && undone.receipt.edits.iter().zip(&intent.edits).all(|(entry, edit)| {
-            let after = edit.after.as_deref().unwrap_or("null");
-            entry.path == edit.path.to_string() && same_json(entry.after.get(), after)
-        });
+    let same_places =
+        undone.receipt.edits.len() == intent.edits.len()
+            && undone.receipt.edits.iter().zip(&intent.edits).all(|(entry, edit)| {
+                entry.path == edit.path.to_string() && same_json(entry.after.get(), &receipted(edit))
+            });
     let all_there = undone.missing.is_empty() && undone.kept.is_empty();
     if same_places && all_there { None } else { Some(Some(Reason::Drifted)) }
 }
@@ -259,6 +260,11 @@ fn same_json(one: &str, other: &str) -> bool {
         (Ok(one), Ok(other)) => canonical_json(one.root()) == canonical_json(other.root()),
         _ => false,
     }
+}
+
+/// What a receipt says that an edit wrote.
+fn receipted(edit: &Edit) -> String {
+    mask::fingerprinted(edit.after.as_deref().unwrap_or("null"))
 }
 
 /// The receipt's entries for edits that are made to a source.
@@ -273,7 +279,7 @@ fn entries(source: &TaskDefinition, edits: &[Edit]) -> Vec<Entry> {
             Entry {
                 path: edit.path.to_string(),
                 before: edit.before.as_deref().map(raw),
-                after: raw(edit.after.as_deref().unwrap_or("null")),
+                after: raw(&receipted(edit)),
                 made_list: list.is_some(),
             }
         })

@@ -13,7 +13,7 @@ use crate::edit::{Edit, Path};
 use crate::ids::Arn;
 use crate::json::{Document, JsonType, Value};
 use crate::keys::{container, nested, task};
-use crate::{names, normalize, splice};
+use crate::{mask, names, normalize, splice};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -277,7 +277,7 @@ fn same_json(written: &str, current: Value<'_>) -> bool {
 fn container_holds(written: &str, current: Value<'_>, definition: &TaskDefinition) -> bool {
     let mode = definition.network_mode();
     let label = Path::member(container::DOCKER_LABELS).then(names::RECEIPT);
-    let Ok(plain) = Document::parse(current.raw()) else { return false };
+    let Ok(plain) = Document::parse(mask::fingerprinted(current.raw())) else { return false };
     let Ok((plain, _)) = splice::change(&plain, &label, None) else { return false };
     let Ok(written) = Document::parse(written) else { return false };
     let canonical = |document: &Document| Document::parse(normalize::canonical_container(document.root(), mode));
