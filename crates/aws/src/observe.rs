@@ -98,7 +98,9 @@ pub async fn observe(
 async fn newest(clients: &Clients, family: &Family) -> Result<Option<TaskDefinition>, Error> {
     let described = clients.ecs.describe(family.as_str()).await?;
     match described {
-        Some(definition) if definition.described().status.as_deref() != Some("INACTIVE") => Ok(Some(definition)),
+        Some(definition) if matches!(definition.described().status.as_deref(), None | Some("ACTIVE")) => {
+            Ok(Some(definition))
+        }
         Some(_) => match clients.ecs.list(family, Listed::Active).await?.first() {
             Some(arn) => clients.ecs.describe(arn.as_str()).await,
             None => Ok(None),

@@ -163,16 +163,22 @@ impl Reconciler {
 
     /// Looks and decides. What memory says is enough only for a plan that is content with it.
     async fn decide(&self, family: &Family) -> Result<Option<(Sight, Plan)>, Error> {
-        for trust in [Trust::Memory, Trust::Nothing] {
-            let sight = observe(&self.clients, &self.settings, &self.memory, trust, family).await?;
-            let Some(sight) = sight else { return Ok(None) };
-            let plan = plan(&sight.observed, &self.settings.plan);
-            let content = plan.decision != Decision::Skip && plan.grants.is_empty() && plan.notes.is_empty();
-            if content || !sight.remembered {
-                return Ok(Some((sight, plan)));
-            }
+        let Some((sight, plan)) = self.decide_by(Trust::Memory, family).await? else { return Ok(None) };
+        let content = plan.decision != Decision::Skip && plan.grants.is_empty() && plan.notes.is_empty();
+        if sight.remembered && !content {
+            return self.decide_by(Trust::Nothing, family).await;
         }
-        unreachable!("without memory nothing is remembered")
+        Ok(Some((sight, plan)))
+    }
+
+    async fn decide_by(&self, trust: Trust, family: &Family) -> Result<Option<(Sight, Plan)>, Error> {
+        let sight = observe(&self.clients, &self.settings, &self.memory, trust, family).await?;
+        Ok(sight.map(|sight| {
+            let plan = plan(&sight.observed, &self.settings.plan);
+            let (family, decision, reason) = (family.as_str(), plan.decision.label(), plan.reason.map(Reason::label));
+            tracing::debug!(family, number = sight.number, remembered = sight.remembered, decision, reason, "decided");
+            (sight, plan)
+        }))
     }
 
     /// Remembers what the roles have now, or forgets everything if AWS was of another opinion.

@@ -122,7 +122,8 @@ impl Settings {
             items.split(',').map(|item| item.trim().to_owned()).filter(|item| !item.is_empty()).collect::<Vec<_>>()
         };
         let (writes, mode) = parse(MODE, get(MODE), "audit, optIn, optOut", |text| match text {
-            "audit" => Some((Writes::Forbidden, None)),
+            // To show what could happen to a whole account, nobody has to ask first.
+            "audit" => Some((Writes::Forbidden, Some(PolicyMode::OptOut))),
             "optIn" => Some((Writes::Allowed, Some(PolicyMode::OptIn))),
             "optOut" => Some((Writes::Allowed, Some(PolicyMode::OptOut))),
             _ => None,

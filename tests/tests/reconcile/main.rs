@@ -1,0 +1,11 @@
+//! The shell and the function, through the real clients, in a world that loses nothing and fails on command.
+//!
+//! Each test says which calls there are, so that one call too many fails as one too few does.
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod events;
+mod gaps;
+mod losses;
+mod quiet;
+mod refusals;
+mod stage;

@@ -1,0 +1,98 @@
+//! The plain ride, and that it is not ridden twice.
+
+use crate::stage::{LOOK, Stage, TRACES, lines, parsed, web};
+use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
+use ecs_sidecar_core::plan::Decision;
+use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_core::{normalize, receipt};
+
+#[tokio::test]
+async fn a_family_that_asks_gets_its_sidecar_its_grants_and_keeps_everything_else() {
+    let stage = Stage::with_web();
+    let before = parsed(&stage.world.newest_active("web").unwrap());
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.outcome), (Decision::Inject, "registered"), "{report:?}");
+    assert!(report.notes.is_empty(), "{:?}", report.notes);
+    let writes = ["AttachRolePolicy web", "AttachRolePolicy execution", "RegisterTaskDefinition web"];
+    assert_eq!(stage.take_calls(), lines(&LOOK, &writes));
+    assert_eq!(stage.world.attached("web"), [TRACES]);
+    assert_eq!(stage.world.attached("execution"), [stage.execution_policy.as_str()]);
+    stage.assert_newest_patches(1);
+    let after = parsed(&stage.world.newest_active("web").unwrap());
+    assert_eq!(after.containers().len(), 2);
+    assert!(after.text().contains("futureMember"), "a member that nobody knows was lost");
+    let undone = receipt::undo(&after).unwrap().unwrap().source;
+    assert_eq!(normalize::canonical(&undone), normalize::canonical(&before));
+}
+
+#[tokio::test]
+async fn up_to_date_is_two_calls_warm_and_five_cold_and_no_write() {
+    let stage = Stage::with_patched_web().await;
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.outcome), (Decision::UpToDate, "nothing"), "{report:?}");
+    assert_eq!(stage.take_calls(), lines(&LOOK[..2], &[]));
+    let family = "web".parse().unwrap();
+    stage.another().reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    assert_eq!(stage.take_calls(), lines(&LOOK, &[]));
+    assert_eq!(stage.active(), [1, 2]);
+}
+
+#[tokio::test]
+async fn a_family_that_does_not_ask_costs_two_reads() {
+    let stage = Stage::new();
+    stage.world.register(&web("1").replace("ecs-sidecar/inject", "team")).unwrap();
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.reason), (Decision::Skip, Some(Reason::NotRequested)));
+    assert_eq!(stage.take_calls(), lines(&LOOK[..2], &[]));
+}
+
+#[tokio::test]
+async fn a_plan_and_an_audit_report_and_write_nothing() {
+    let stage = Stage::with_web();
+    let family = "web".parse().unwrap();
+    let report = stage.reconciler.reconcile(&family, ReconcileAction::Plan, Deadline::none()).await.unwrap();
+    assert_eq!((report.decision, report.outcome), (Decision::Inject, "planned"));
+    assert_eq!(report.grants.len(), 2);
+    assert_eq!(stage.take_calls(), lines(&LOOK, &[]));
+
+    let stage = Stage::with(&[(settings::MODE, "audit")]);
+    stage.world.register(&web("1")).unwrap();
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.outcome), (Decision::Inject, "planned"));
+    assert_eq!(stage.take_calls(), lines(&LOOK, &[]));
+}
+
+#[tokio::test]
+async fn a_family_without_an_active_revision_is_no_error() {
+    let stage = Stage::new();
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.outcome), (Decision::Skip, "nothing"));
+    stage.world.register(&web("1")).unwrap();
+    stage.world.deregister("web:1").unwrap();
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.outcome), (Decision::Skip, "nothing"));
+    assert!(stage.take_calls().iter().all(|line| line.starts_with("DescribeTask") || line.starts_with("ListTask")));
+}
+
+#[tokio::test]
+async fn an_opt_out_takes_the_sidecar_away() {
+    let stage = Stage::with_patched_web().await;
+    let patched = parsed(&stage.world.newest_active("web").unwrap());
+    stage.world.register(&patched.text().replace("\"value\":\"true\"", "\"value\":\"false\"")).unwrap();
+    let report = stage.reconcile().await;
+    assert_eq!((report.decision, report.reason), (Decision::Remove, Some(Reason::OptedOut)), "{report:?}");
+    let newest = parsed(&stage.world.newest_active("web").unwrap());
+    assert_eq!((newest.containers().len(), report.outcome), (1, "registered"));
+    stage.world.forget_calls();
+    assert_eq!(stage.reconcile().await.decision, Decision::Skip);
+    assert_eq!(stage.take_calls(), lines(&LOOK[..2], &[]));
+}
+
+#[tokio::test]
+async fn nothing_is_begun_that_may_not_end_in_time() {
+    let stage = Stage::with_web();
+    let soon = Deadline::at(tokio::time::Instant::now() + std::time::Duration::from_secs(1));
+    let family = "web".parse().unwrap();
+    let error = stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap_err();
+    assert!(error.is_retryable() && stage.take_calls().is_empty(), "{error}");
+}

@@ -1,0 +1,211 @@
+//! A world with a family, its roles and the image, and a reconciler that plays the deployed function in it.
+
+use ecs_sidecar_aws::settings;
+use ecs_sidecar_aws::{Deadline, Error, ReconcileAction, Reconciler, Settings};
+use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::receipt::{self, Receipt};
+use ecs_sidecar_core::report::Report;
+use ecs_sidecar_tests::{Call, Fault, RevisionView, Status, World};
+use serde_json::{Value, json};
+
+pub(crate) const ACCOUNT: &str = "111122223333";
+pub(crate) const REGION: &str = "eu-west-1";
+pub(crate) const OPERATOR: &str = "arn:aws:iam::111122223333:role/stack/operator";
+const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/operator/reconcile";
+pub(crate) const IMAGE: &str = "ecr-public/xray/aws-xray-daemon";
+pub(crate) const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
+
+/// What the reads of a reconcile are, with nothing remembered.
+pub(crate) const LOOK: [&str; 5] = [
+    "DescribeTaskDefinition web",
+    "ListTaskDefinitions web",
+    "DescribeImages aws-xray-daemon",
+    "ListAttachedRolePolicies web",
+    "ListAttachedRolePolicies execution",
+];
+
+pub(crate) struct Stage {
+    /// As a developer sees it.
+    pub(crate) world: World,
+    pub(crate) reconciler: Reconciler,
+    pub(crate) execution_policy: String,
+}
+
+impl Stage {
+    /// Roles, image, policies; no family yet.
+    pub(crate) fn new() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with other variables for the function.
+    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
+        let world = World::new();
+        world.add_role("app/web");
+        world.add_role("execution");
+        world.add_image(IMAGE, "3.x");
+        let execution_policy = world.add_policy("stack-execution");
+        let reconciler = reconciler(&world, variables);
+        Self { world, reconciler, execution_policy }
+    }
+
+    /// And the family `web`, which asks for a sidecar.
+    pub(crate) fn with_web() -> Self {
+        let stage = Self::new();
+        stage.world.register(&web("1")).unwrap();
+        stage
+    }
+
+    /// And the family patched already.
+    pub(crate) async fn with_patched_web() -> Self {
+        let stage = Self::with_web();
+        stage.reconcile().await;
+        stage.world.forget_calls();
+        stage
+    }
+
+    /// A further function, freshly started, which remembers nothing.
+    pub(crate) fn another(&self) -> Reconciler {
+        self.another_with(&[])
+    }
+
+    /// The same with other variables.
+    pub(crate) fn another_with(&self, variables: &[(&str, &str)]) -> Reconciler {
+        reconciler(&self.world, variables)
+    }
+
+    pub(crate) async fn reconcile(&self) -> Report {
+        self.try_reconcile().await.unwrap()
+    }
+
+    pub(crate) async fn try_reconcile(&self) -> Result<Report, Error> {
+        self.reconciler.reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Deadline::none()).await
+    }
+
+    /// The calls since the last look, sorted: those that run side by side have no order.
+    pub(crate) fn take_calls(&self) -> Vec<String> {
+        let mut lines = self.world.call_lines();
+        self.world.forget_calls();
+        lines.sort();
+        lines
+    }
+
+    /// Numbers of the ACTIVE revisions of `web`.
+    pub(crate) fn active(&self) -> Vec<u64> {
+        let active = |view: &RevisionView| view.status == Status::Active;
+        self.world.revisions("web").iter().filter(|view| active(view)).map(|view| view.number).collect()
+    }
+
+    /// ACTIVE revisions of `web` that are ours.
+    pub(crate) fn patched(&self) -> Vec<(u64, Receipt)> {
+        let revisions = self.world.revisions("web");
+        let active = revisions.iter().filter(|view| view.status == Status::Active);
+        active.filter_map(|view| Some((view.number, receipt::ours(&parsed(view))?))).collect()
+    }
+
+    /// That the newest revision is a patch of revision `source`, and the only one.
+    #[track_caller]
+    pub(crate) fn assert_newest_patches(&self, source: u64) {
+        let patched = self.patched();
+        let newest = self.world.newest_active("web").unwrap();
+        let [(number, receipt)] = patched.as_slice() else { panic!("patched: {patched:?}") };
+        assert_eq!(*number, newest.number, "the patch is not the newest");
+        assert_eq!(receipt.source.arn.as_deref(), Some(revision_arn(source).as_str()));
+    }
+
+    /// Runs a whole reconcile of another function, as it may happen between any two calls of this one.
+    pub(crate) fn elsewhere(world: &World) {
+        let world = world.clone();
+        let run = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let family = "web".parse().unwrap();
+            let other = reconciler(&world, &[]);
+            runtime.block_on(other.reconcile(&family, ReconcileAction::Reconcile, Deadline::none())).unwrap();
+        };
+        std::thread::spawn(run).join().unwrap();
+    }
+}
+
+fn reconciler(world: &World, variables: &[(&str, &str)]) -> Reconciler {
+    let queue = world.add_queue("dead-letters");
+    let execution_policy = format!("arn:aws:iam::{ACCOUNT}:policy/stack-execution");
+    let usual = [
+        (settings::ACCOUNT_ID, ACCOUNT),
+        (settings::REGION, REGION),
+        (settings::ROLE_ARN, OPERATOR),
+        (settings::ALLOWED_ROLES, "*"),
+        (settings::ALLOWED_UPSTREAMS, "public.ecr.aws/*"),
+        (settings::ALLOWED_POLICY_ARNS, TRACES),
+        (settings::EXECUTION_POLICY_ARN, &execution_policy),
+        (settings::DEAD_LETTER_QUEUE_URL, &queue),
+    ];
+    let lookup = |name: &str| {
+        let found = variables.iter().chain(&usual).find(|(key, _)| *key == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let config = world.as_principal(SESSION).sdk_config();
+    Reconciler::new(&config, Settings::read(lookup).unwrap())
+}
+
+/// A registration of `web` that asks for a sidecar, with a member that nobody has heard of.
+pub(crate) fn web(version: &str) -> String {
+    json!({
+        "family": "web",
+        "networkMode": "awsvpc",
+        "requiresCompatibilities": ["FARGATE"],
+        "cpu": "512",
+        "memory": "1024",
+        "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/app/web"),
+        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/execution"),
+        "containerDefinitions": [{
+            "name": "web",
+            "image": format!("shop/web:{version}"),
+            "essential": true,
+            "memoryReservation": 512,
+            "futureMember": { "keeps": 1 },
+            "environment": [{ "name": "TOKEN", "value": "hunter2" }],
+        }],
+        "tags": [{ "key": "ecs-sidecar/inject", "value": "true" }],
+    })
+    .to_string()
+}
+
+/// The same for container instances.
+pub(crate) fn web_on_instances() -> String {
+    let mut web: Value = serde_json::from_str(&web("1")).unwrap();
+    web["requiresCompatibilities"] = json!(["EC2"]);
+    web.to_string()
+}
+
+pub(crate) fn revision_arn(number: u64) -> String {
+    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web:{number}")
+}
+
+/// A revision with what Describe says of it.
+pub(crate) fn parsed(view: &RevisionView) -> TaskDefinition {
+    TaskDefinition::parse(&format!("{{\"taskDefinition\":{},\"tags\":{}}}", view.text, view.tags)).unwrap()
+}
+
+/// Does something to the n-th call from now on, counting from 0.
+pub(crate) fn at_call(world: &World, index: usize, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+    let counter = std::sync::atomic::AtomicUsize::new(0);
+    world.on_call(move |call| {
+        let now = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        if now == index { deed(call) } else { Fault::None }
+    });
+}
+
+/// Does something to the first call of that operation.
+pub(crate) fn at_first(world: &World, operation: &'static str, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+    let done = std::sync::atomic::AtomicBool::new(false);
+    world.on_call(move |call| {
+        let first = call.operation == operation && !done.swap(true, std::sync::atomic::Ordering::Relaxed);
+        if first { deed(call) } else { Fault::None }
+    });
+}
+
+/// The lines, with more of them, in the order in which [`Stage::take_calls`] answers them.
+pub(crate) fn lines(some: &[&str], more: &[&str]) -> Vec<String> {
+    let mut lines: Vec<String> = some.iter().chain(more).map(|line| (*line).to_owned()).collect();
+    lines.sort();
+    lines
+}
