@@ -82,9 +82,9 @@ pub enum LogLevel {
     Warn,
     /// And a line for each reconcile.
     Info,
-    /// And each call.
+    /// And each decision on the way.
     Debug,
-    /// And what the AWS SDK does.
+    /// The same as debug so far. Never what the AWS SDK logs: definitions could be in it.
     Trace,
 }
 
