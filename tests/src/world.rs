@@ -20,13 +20,10 @@ mod signature;
 pub(crate) mod state;
 pub(crate) mod view;
 
-use crate::world::answer::{Answer, ServiceError};
-use crate::world::call::{Call, Fault, Service};
+use crate::world::answer::ServiceError;
+use crate::world::call::{Call, Fault};
 use crate::world::clock::{Buckets, Clock, lock};
-use crate::world::input::Input;
-use crate::world::state::{Place, Repository, Revision, Role, State};
-use crate::world::view::{Message, RevisionView};
-use ecs_sidecar_core::json::{Document, quote};
+use crate::world::state::{Place, State};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -102,7 +99,7 @@ impl Shared {
 }
 
 /// The state now, and before the last write.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct History {
     now: State,
     before: State,
@@ -194,6 +191,24 @@ impl World {
         self.know(principal.clone());
         let place = Place { account: principal.account.clone(), region: self.place.region.clone() };
         Self { place, principal, ..self.clone() }
+    }
+
+    /// A world of its own that is now as this one is: what a search through all interleavings goes back to. It has no
+    /// calls yet and no faults; its clock goes by hand if this one's does.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        let shared = Shared {
+            history: Mutex::new(lock(&self.shared.history).clone()),
+            rules: Mutex::new(lock(&self.shared.rules).clone()),
+            principals: Mutex::new(lock(&self.shared.principals).clone()),
+            log: Mutex::default(),
+            hook: Mutex::default(),
+            buckets: Mutex::new(lock(&self.shared.buckets).clone()),
+            clock: self.shared.clock.fork(),
+            somebody: self.shared.somebody.clone(),
+            sequence: AtomicU64::new(0),
+        };
+        Self { shared: Arc::new(shared), ..self.clone() }
     }
 
     fn know(&self, principal: Principal) {
@@ -317,4 +332,21 @@ fn aws_policies(names: &[&str]) -> Vec<String> {
     let partitions = ["aws", "aws-cn", "aws-us-gov"];
     let arn = |partition: &str, name: &str| format!("arn:{partition}:iam::aws:policy/{name}");
     partitions.iter().flat_map(|partition| names.iter().map(move |name| arn(partition, name))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_write_that_is_refused_leaves_no_trace() {
+        let world = World::new();
+        let policies = lock(&world.shared.history).now.policies.len();
+        let result: Result<(), _> = world.write(|state| {
+            state.policies.clear();
+            Err(ServiceError::client("no"))
+        });
+        assert!(result.is_err());
+        assert_eq!(lock(&world.shared.history).now.policies.len(), policies);
+    }
 }

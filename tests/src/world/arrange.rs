@@ -1,6 +1,16 @@
 //! Arranging the world and looking at it, without calls.
 
-use super::*;
+use crate::World;
+use crate::world::answer::{Answer, ServiceError};
+use crate::world::call::Service;
+use crate::world::clock::lock;
+use crate::world::ecs;
+use crate::world::input::Input;
+use crate::world::state::{Repository, Revision, Role};
+use crate::world::view::{Message, RevisionView};
+use ecs_sidecar_core::json::{Document, quote};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
 impl World {
     fn direct(&self, operation: &str, body: &str) -> Result<Answer, ServiceError> {

@@ -42,6 +42,11 @@ impl Clock {
         }
     }
 
+    /// Another clock that shows the same time now.
+    pub(crate) fn fork(&self) -> Self {
+        Self(self.0.as_ref().map(|by_hand| Arc::new(Mutex::new(*lock(by_hand)))))
+    }
+
     /// Whether it goes by hand, so that waiting means moving it.
     pub(crate) fn is_by_hand(&self) -> bool {
         self.0.is_some()
@@ -82,7 +87,7 @@ impl Bucket {
 }
 
 /// How full each bucket was when it was last looked at.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Buckets(HashMap<(Place, Bucket), (f64, Duration)>);
 
 impl Buckets {

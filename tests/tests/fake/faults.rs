@@ -49,14 +49,19 @@ async fn a_lost_answer_was_applied_and_a_blind_resend_doubles_it() {
 
 #[tokio::test]
 async fn late_failing_and_unreadable_answers_were_applied_too() {
-    for fault in [
-        || Fault::ApplyAndTimeOut,
-        || Fault::ApplyAndGarble,
-        || Fault::ApplyAndFail(ServiceError::new("ServerException", "internal")),
+    type Told = fn(&SdkError<RegisterTaskDefinitionError>) -> bool;
+    let late: Told = |error| matches!(error, SdkError::DispatchFailure(failure) if failure.is_timeout());
+    let garbled: Told = |error| matches!(error, SdkError::ResponseError(_));
+    let failed: Told = |error| error.code() == Some("ServerException");
+    for (fault, told) in [
+        ((|| Fault::ApplyAndTimeOut) as fn() -> Fault, late),
+        (|| Fault::ApplyAndGarble, garbled),
+        (|| Fault::ApplyAndFail(ServiceError::new("ServerException", "internal")), failed),
     ] {
         let world = World::new();
         first(&world, fault);
         let error = register(&client(&world, 1)).await.unwrap_err();
+        assert!(told(&error), "{error:?}");
         assert_eq!(world.revisions("web").len(), 1, "{error:?}");
     }
 }
@@ -142,4 +147,19 @@ async fn an_ecs_of_next_year_answers_what_it_then_refuses() {
     let error = world.register(&answer).unwrap_err();
     assert_eq!(error.code, "ClientException");
     assert!(error.message.contains("futureState"), "{error}");
+}
+
+#[tokio::test]
+async fn a_forked_world_goes_its_own_way() {
+    let world = World::new();
+    register(&client(&world, 1)).await.unwrap();
+    world.on_call(|_| Fault::Throttle);
+    world.meter_calls();
+    let fork = world.fork();
+    register(&client(&fork, 1)).await.unwrap();
+    fork.clock().advance(std::time::Duration::from_secs(1));
+    assert_eq!((world.revisions("web").len(), fork.revisions("web").len()), (1, 2));
+    assert_eq!((world.calls().len(), fork.calls().len()), (1, 1));
+    assert_ne!(world.clock().now(), fork.clock().now());
+    assert_eq!(register(&client(&world, 1)).await.unwrap_err().code(), Some("ThrottlingException"));
 }

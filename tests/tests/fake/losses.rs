@@ -160,3 +160,18 @@ async fn tags_come_only_when_asked_for() {
         .unwrap();
     assert_eq!(registered.tags()[0].value(), Some("v"), "a registration's answer has the tags beside it");
 }
+
+#[test]
+fn null_is_absence_where_ecs_knows_the_member_and_nobodys_business_elsewhere() {
+    let world = World::new();
+    let text = r#"{"family":"web","ipcMode":null,"future":null,"containerDefinitions":[{"name":"a","image":"a","memory":64,
+        "user":null,"future":[ 1.50,null ],"logConfiguration":{"logDriver":"json-file","secretOptions":null,"future":{"x":null}}}]}"#;
+    world.register(text).unwrap();
+    let stored = world.newest_active("web").unwrap().text;
+    for gone in [r#""ipcMode""#, r#""user""#, r#""secretOptions""#] {
+        assert!(!stored.contains(gone), "{gone} is in {stored}");
+    }
+    for kept in [r#""future":null"#, r#""future":[ 1.50,null ]"#, r#""future":{"x":null}"#] {
+        assert!(stored.contains(kept), "{kept} is not in {stored}");
+    }
+}

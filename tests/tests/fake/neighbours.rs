@@ -2,6 +2,9 @@
 
 use aws_sdk_ecr::types::ImageIdentifier;
 use aws_sdk_iam::error::ProvideErrorMetadata;
+use aws_sigv4::http_request::{SignableBody, SignableRequest, SigningSettings, sign};
+use aws_sigv4::sign::v4::SigningParams;
+use bytes::Bytes;
 use ecs_sidecar_tests::World;
 
 const DAEMON: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
@@ -96,6 +99,8 @@ async fn an_image_is_there_by_its_tag_or_it_is_not() {
     assert!(missing.is_image_not_found_exception(), "{missing:?}");
     let missing = describe("other", "3.x").await.unwrap_err().into_service_error();
     assert!(missing.is_repository_not_found_exception(), "{missing:?}");
+    let elsewhere = client.describe_images().repository_name(repository).registry_id("444455556666").send().await;
+    assert!(elsewhere.unwrap_err().into_service_error().is_repository_not_found_exception());
     let all = client.describe_images().repository_name(repository).send().await.unwrap();
     assert_eq!(all.image_details().len(), 1);
 }
@@ -113,4 +118,41 @@ async fn a_message_arrives_with_its_delay() {
     assert!(missing.unwrap_err().into_service_error().is_queue_does_not_exist());
     let late = client.send_message().queue_url(&url).message_body("{}").delay_seconds(901).send().await;
     assert_eq!(late.unwrap_err().code(), Some("InvalidParameterValue"));
+}
+
+#[test]
+fn everybody_can_ask_who_they_are() {
+    let world = World::new().as_principal("arn:aws:sts::444455556666:assumed-role/operator/reconcile");
+    let response = world.handle(&signed(&world, "sts", "Action=GetCallerIdentity&Version=2011-06-15")).unwrap();
+    let body = std::str::from_utf8(response.body()).unwrap();
+    assert_eq!(response.status(), 200, "{body}");
+    for part in
+        ["<Arn>arn:aws:sts::444455556666:assumed-role/operator/reconcile</Arn>", "<Account>444455556666</Account>"]
+    {
+        assert!(body.contains(part), "{part} is not in {body}");
+    }
+}
+
+/// A request of a service whose client is not worth compiling.
+fn signed(world: &World, service: &str, body: &'static str) -> http::Request<Bytes> {
+    let identity = world.credentials().into();
+    let params = SigningParams::builder()
+        .identity(&identity)
+        .region(world.region())
+        .name(service)
+        .time(world.clock().now())
+        .settings(SigningSettings::default())
+        .build()
+        .unwrap()
+        .into();
+    let headers = [("host", "sts.eu-west-1.amazonaws.com")];
+    let uri = "https://sts.eu-west-1.amazonaws.com/";
+    let signable = SignableRequest::new("POST", uri, headers.into_iter(), SignableBody::Bytes(body.as_bytes()));
+    let mut request = http::Request::post(uri)
+        .header("host", "sts.eu-west-1.amazonaws.com")
+        .header("content-length", body.len())
+        .body(Bytes::from(body))
+        .unwrap();
+    sign(signable.unwrap(), &params).unwrap().into_parts().0.apply_to_request_http1x(&mut request);
+    request
 }
