@@ -2,7 +2,9 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 ARCH ?= x86_64
-PROFILE ?= release
+# What Lambda gets is optimized as a whole; what the emulator gets is built in a fraction of that time.
+PROFILE ?= lambda
+EMULATOR_PROFILE ?= dev
 # CI=true: what a developer may leave out (TASKDEF_CORPUS) is an error.
 PYTEST_FLAGS ?= -q
 
@@ -21,18 +23,18 @@ help: ## List the targets
 
 .PHONY: demo
 demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, their sidecars
-	@package=$$($(PYTHON) infra/package.py --run-here --profile $(PROFILE)) && exec $(venv)/python -m demo --package "$$package"
+	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && exec $(venv)/python -m demo --package "$$package"
 
 .PHONY: package
 package: ## Build dist/reconcile-$(ARCH).zip for Lambda
 	@$(PYTHON) infra/package.py --arch $(ARCH) --profile $(PROFILE)
 
 .PHONY: test
-test: lint test-rust test-template test-emulator ## All tests that need only Rust, Python and make
+test: lint test-rust test-program test-template test-emulator ## All tests that need only Rust, Python and make
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test ## The same, and what needs more than that (see CONTRIBUTING)
+test-all: test test-alone package ## The same, and what takes longer: each crate alone, and the zip for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint
@@ -47,6 +49,17 @@ test-rust: ## Unit, property, case and CLI tests
 	  echo "note: TASKDEF_CORPUS is not set, the tests over public task definitions are skipped" >&2; fi
 	cargo test --locked --workspace
 
+.PHONY: test-alone
+test-alone: ## Each crate builds alone, without what another one switches on
+	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar ecs-sidecar-reconcile; do \
+	  cargo check --locked --package $$crate || exit 1; done
+
+.PHONY: test-program
+test-program: .venv/stamp ## The README's commands, and cfn-lint and the service model as judges of our rules
+	cargo build --locked --workspace --bin ecs-sidecar
+	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_readme.py tests/python/test_cfn_lint_judge.py \
+	  tests/python/test_service_model_judge.py
+
 .PHONY: test-template
 test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the template's own tests
 	$(venv)/cfn-lint $(template)
@@ -55,7 +68,7 @@ test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templat
 
 .PHONY: test-emulator
 test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator
-	@package=$$($(PYTHON) infra/package.py --run-here --profile $(PROFILE)) && \
+	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
 	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
 
 .PHONY: clean

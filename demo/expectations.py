@@ -37,7 +37,7 @@ MODES = {
         "checkout": WOULD_INJECT,
         "catalog": WOULD_INJECT,
         "legacy-orders": WOULD_INJECT,
-        "search": skipped("notRequested"),
+        "search": WOULD_INJECT,
         **NEVER,
     },
     "optIn": {

@@ -15,7 +15,7 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGE, BINARY = "ecs-sidecar-reconcile", "reconcile"
+BINARY = "reconcile"
 # What provided.al2023 has. A binary that was linked against a newer one does not start there.
 NEWEST_GLIBC = (2, 34)
 # Lambda's architectures: Rust's target, and e_machine of the ELF header.
@@ -30,7 +30,7 @@ class CannotPackage(Exception):
 def main():
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--arch", choices=ARCHITECTURES, default="x86_64", help="Lambda's architecture")
-    options.add_argument("--profile", default="release", help="cargo profile (default: %(default)s)")
+    options.add_argument("--profile", default="lambda", help="cargo profile (default: %(default)s)")
     options.add_argument(
         "--run-here",
         action="store_true",
@@ -58,7 +58,8 @@ def build(profile, architecture):
     """Runs cargo, for this machine if `architecture` is None; returns the binary's path."""
     if not shutil.which("cargo"):
         raise CannotPackage("cargo is not installed\nhint: https://rustup.rs")
-    command = ["cargo", "build", "--locked", "--profile", profile, "--package", PACKAGE]
+    # With the features of the whole workspace, so that what tests have built need not be built again.
+    command = ["cargo", "build", "--locked", "--profile", profile, "--workspace", "--bin", BINARY]
     environment = dict(os.environ)
     directory = Path(environment.get("CARGO_TARGET_DIR") or ROOT / "target")
     target = architecture and ARCHITECTURES[architecture][0]
