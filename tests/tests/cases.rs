@@ -46,7 +46,8 @@ fn run(case: &Case) -> Result<(), Failed> {
 }
 
 /// Reasons that only acting on a plan can bring; the tests of the shell give those.
-const ONLY_IN_ACTING: [Reason; 7] = [
+const ONLY_IN_ACTING: [Reason; 8] = [
+    Reason::NoActiveRevision,
     Reason::RolePolicyLimit,
     Reason::RoleNotModifiable,
     Reason::PolicyNotAttachable,

@@ -222,8 +222,8 @@ fn nothing_active(family: &Family, past: &Past) -> Report {
     let mut report = Report {
         family: Some(family.as_str().to_owned()),
         decision: Decision::Skip,
-        reason: None,
-        message: "the family has no ACTIVE revision".to_owned(),
+        reason: Some(Reason::NoActiveRevision),
+        message: Reason::NoActiveRevision.meaning().to_owned(),
         policy: None,
         digest: None,
         source: None,

@@ -39,6 +39,7 @@ reasons! {
     RemovalRequested "removalRequested" "Somebody asked by hand for the removal.";
     NothingToRemove "nothingToRemove" "There is no receipt in the definition, so nothing was injected that could be removed.";
     SourceInactive "sourceInactive" "The revision that ours was made from was deregistered, and nothing newer is built on ours; ours must not stay the latest.";
+    NoActiveRevision "noActiveRevision" "The family has no ACTIVE revision: there never was one, or all were deregistered.";
     NotRequested "notRequested" "The policy is opt-in and the definition does not ask. Set the tag or docker label `ecs-sidecar/inject` = `true`.";
     NotSelected "notSelected" "The policy's selector leaves this definition out (family, tags, compatibility, architecture or network mode).";
     AsksForUnknownPolicy "asksForUnknownPolicy" "The definition asks for a policy by a name that does not exist here.";

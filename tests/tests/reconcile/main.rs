@@ -3,6 +3,7 @@
 //! Each test says which calls there are, so that one call too many fails as one too few does.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod cases;
 mod events;
 mod gaps;
 mod losses;

@@ -48,6 +48,13 @@ impl Stage {
         Self { world, reconciler, execution_policy }
     }
 
+    /// Nothing but a reconciler.
+    pub(crate) fn bare(variables: &[(&str, &str)]) -> Self {
+        let world = World::new();
+        let reconciler = reconciler(&world, variables);
+        Self { world, reconciler, execution_policy: String::new() }
+    }
+
     /// And the family `web`, which asks for a sidecar.
     pub(crate) fn with_web() -> Self {
         let stage = Self::new();
