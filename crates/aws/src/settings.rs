@@ -1,6 +1,6 @@
 //! What the environment says: every variable that the function reads, and what it may be.
 //!
-//! The README's table is made from here. A value that cannot be right ends the function in its init phase, with a
+//! The stack sets them from its parameters. A value that cannot be right ends the function in its init phase, with a
 //! message that names the variable; silently falling back to a default would do something else than was asked for.
 
 use crate::error::Error;
