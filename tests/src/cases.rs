@@ -239,6 +239,7 @@ impl Case {
             task_role: role(&seen.task_role),
             execution_role: role(&seen.execution_role),
             withdrawn: Vec::new(),
+            removal_withdrawn: false,
             source_inactive: seen.source_inactive,
             registrar: match seen.registrar.as_deref() {
                 Some("operator") => Registrar::Operator,

@@ -87,6 +87,7 @@ pub async fn observe(
         task_role: facts.task_role,
         execution_role: facts.execution_role,
         withdrawn,
+        removal_withdrawn: false,
         source_inactive,
         registrar,
     };

@@ -24,8 +24,8 @@ pub(crate) enum Error {
         // Part of the text already, so not told again.
         source: Box<InputError>,
     },
-    #[error("{source}")]
-    Policy { source: Box<PolicyError> },
+    #[error("policy {name}: {source}")]
+    Policy { name: String, source: Box<PolicyError> },
     #[error("the {what} is not known")]
     Site { what: &'static str, option: &'static str, variable: &'static str },
     #[error("cannot read the AWS configuration")]
@@ -59,9 +59,9 @@ impl Error {
                         .to_owned(),
                 ),
             },
-            Self::Policy { source } => match source.as_ref() {
+            Self::Policy { source, .. } => match source.as_ref() {
                 PolicyError::NoSuchPreset { .. } => Some("give a preset's name, or the path of a file".to_owned()),
-                PolicyError::Document(_) | PolicyError::Forbidden { .. } => None,
+                PolicyError::Document { .. } => None,
             },
             Self::Site { option, variable, .. } => {
                 Some(format!("pass {option}, set {variable}, or put it in the AWS profile"))

@@ -33,7 +33,7 @@ pub(crate) fn policy(name_or_path: &str) -> Result<Policy, Error> {
     } else {
         Policy::parse(&text(Path::new(name_or_path))?)
     };
-    policy.map_err(|source| Error::Policy { source: Box::new(source) })
+    policy.map_err(|source| Error::Policy { name: name_or_path.to_owned(), source: Box::new(source) })
 }
 
 fn name(path: &Path) -> String {

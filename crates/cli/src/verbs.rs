@@ -114,6 +114,7 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
         task_role: RoleState::NotChecked,
         execution_role: RoleState::NotChecked,
         withdrawn: Vec::new(),
+        removal_withdrawn: false,
         source_inactive: false,
         registrar: Registrar::Unknown,
     };

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 /// How deep values may be nested. ECS's own shapes need 7 levels.
 pub const MAX_DEPTH: usize = 100;
@@ -55,11 +56,11 @@ pub enum JsonError {
     },
 }
 
-/// A JSON text and the index over it.
+/// A JSON text and the index over it. Neither ever changes, so that a clone costs nothing.
 #[derive(Clone)]
 pub struct Document {
-    text: String,
-    root: Node,
+    text: Arc<str>,
+    root: Arc<Node>,
 }
 
 /// A stretch of the text: byte offsets, the end excluded.
@@ -97,15 +98,15 @@ impl Member {
 
 impl Document {
     /// Reads a text. Fails on what is not JSON, on a duplicate key, on depth and on size.
-    pub fn parse(text: impl Into<String>) -> Result<Self, JsonError> {
-        let text = text.into();
+    pub fn parse(text: impl Into<Arc<str>>) -> Result<Self, JsonError> {
+        let text: Arc<str> = text.into();
         if text.len() > MAX_BYTES {
             return Err(JsonError::TooLong);
         }
         serde_json::from_str::<serde::de::IgnoredAny>(&text)
             .map_err(|error| JsonError::Syntax { message: error.to_string() })?;
         let mut indexer = Indexer { text: &text, at: 0 };
-        let root = indexer.value(0)?;
+        let root = Arc::new(indexer.value(0)?);
         Ok(Self { text, root })
     }
 
@@ -277,6 +278,28 @@ pub fn quote(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
+/// The keys of one object, to find the one that is there twice.
+#[derive(Default)]
+struct Keys<'a> {
+    few: Vec<Cow<'a, str>>,
+    many: HashSet<Cow<'a, str>>,
+}
+
+impl<'a> Keys<'a> {
+    /// Up to here, looking at each is faster than hashing; most objects have two or three keys.
+    const FEW: usize = 16;
+
+    /// Adds a key. `false` if it was there.
+    fn add(&mut self, key: Cow<'a, str>) -> bool {
+        if self.few.len() < Self::FEW {
+            let new = !self.few.contains(&key);
+            self.few.push(key);
+            return new;
+        }
+        !self.few.contains(&key) && self.many.insert(key)
+    }
+}
+
 /// Builds the index over a text that is known to be JSON.
 struct Indexer<'a> {
     text: &'a str,
@@ -307,7 +330,7 @@ impl<'a> Indexer<'a> {
 
     fn object(&mut self, depth: usize) -> Result<Kind, JsonError> {
         let mut members: Vec<Member> = Vec::new();
-        let mut keys: HashSet<Cow<'a, str>> = HashSet::new();
+        let mut keys = Keys::default();
         self.at += 1;
         loop {
             self.skip_space();
@@ -316,7 +339,7 @@ impl<'a> Indexer<'a> {
                 b',' => self.at += 1,
                 _ => {
                     let key = self.string()?;
-                    if !keys.insert(unescape(&self.text[key.clone()])) {
+                    if !keys.add(unescape(&self.text[key.clone()])) {
                         let (line, column) = self.position(key.start);
                         let key = unescape(&self.text[key]).into_owned();
                         return Err(JsonError::DuplicateKey { key, line, column });

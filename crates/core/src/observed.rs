@@ -25,6 +25,8 @@ pub struct Observed {
     pub execution_role: RoleState,
     /// Digests of our patches of this very revision that somebody deregistered.
     pub withdrawn: Vec<Digest>,
+    /// Whether somebody deregistered the revision by which this very injection was taken back.
+    pub removal_withdrawn: bool,
     /// Whether the revision that the newest one's receipt names as its source is INACTIVE.
     pub source_inactive: bool,
     /// Who registered the newest revision.

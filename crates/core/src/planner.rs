@@ -174,6 +174,9 @@ impl<'a> Planner<'a> {
         if self.settings.asked == Asked::Standing && undone.receipt.by != Injector::Operator {
             return Err(Reason::InjectedElsewhere.into());
         }
+        if self.observed.removal_withdrawn {
+            return Err(Reason::Withdrawn.into());
+        }
         // What the owner built upon our container would be left hanging. The source itself was registered as it is.
         if !undone.is_ours() {
             self.still_valid(&undone.source)?;

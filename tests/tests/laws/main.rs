@@ -24,6 +24,7 @@ fn observed(definition: TaskDefinition) -> Observed {
         task_role: RoleState::NotChecked,
         execution_role: RoleState::NotChecked,
         withdrawn: Vec::new(),
+        removal_withdrawn: false,
         source_inactive: false,
         registrar: Registrar::Unknown,
     }

@@ -1,5 +1,6 @@
 //! The policy document as it is read.
 
+use super::validate;
 use serde::{Deserialize, Deserializer, de};
 
 /// A JSON object in the order it was written.
@@ -38,7 +39,8 @@ pub enum PolicyKind {
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
-    /// Letters, digits and hyphens; `true` and `false` are taken.
+    /// Letters, digits, underscores and hyphens; `true` and `false` are taken.
+    #[serde(deserialize_with = "validate::policy_name")]
     pub name: String,
 }
 
@@ -58,6 +60,7 @@ pub struct Spec {
     /// The sidecar's image.
     pub image: Image,
     /// The sidecar, as ECS spells a container definition, without image and logs.
+    #[serde(deserialize_with = "validate::sidecar")]
     pub container: Map,
     /// What the app's containers get.
     #[serde(default)]
@@ -164,6 +167,7 @@ pub enum NetworkModeName {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
     /// Registry, repository and tag as they are upstream: `public.ecr.aws/xray/aws-xray-daemon:3.x`.
+    #[serde(deserialize_with = "validate::upstream")]
     pub upstream: String,
     /// Whether the definition names the tag or what it stands for.
     #[serde(default)]
@@ -194,6 +198,7 @@ pub struct Application {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Variable {
     /// Its name.
+    #[serde(deserialize_with = "validate::variable_name")]
     pub name: String,
     /// Its value; `${sidecar}` is the container's name.
     pub value: String,

@@ -14,17 +14,12 @@ pub use document::{
 /// Why a text is not a policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
-    /// The text is not a policy document; the message names the path, the line and what is allowed.
-    #[error("not a policy: {0}")]
-    Document(String),
-    /// The document is well formed but asks for what no policy may have.
-    #[error("policy {policy}: {path}: {problem}")]
-    Forbidden {
-        /// Name of the policy.
-        policy: String,
-        /// Path in the document.
-        path: String,
-        /// What is wrong there, and what is allowed.
+    /// The text is no policy, or asks for what no policy may have.
+    #[error("{place}: {problem}")]
+    Document {
+        /// Path in the document, such as `spec.mode`.
+        place: String,
+        /// What is wrong there, with line and column and what is allowed.
         problem: String,
     },
     /// There is no preset of that name.
@@ -43,9 +38,17 @@ pub const PRESETS: [(&str, &str); 1] = [("xray-daemon", include_str!("../../pres
 impl Policy {
     /// Reads a policy from YAML; JSON is YAML too.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
-        let policy: Self = serde_saphyr::from_str(text).map_err(|error| PolicyError::Document(error.to_string()))?;
-        validate::validate(&policy)?;
-        Ok(policy)
+        let mut place = String::new();
+        serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+            serde_path_to_error::deserialize(deserializer).map_err(|error: serde_path_to_error::Error<_>| {
+                place = error.path().to_string();
+                error.into_inner()
+            })
+        })
+        .map_err(|error| {
+            let place = if place.is_empty() || place == "." { "the document".to_owned() } else { place };
+            PolicyError::Document { place, problem: error.without_snippet().to_string() }
+        })
     }
 
     /// A policy that comes with the program.

@@ -1,9 +1,11 @@
-//! What no policy may ask for, whoever wrote it.
+//! What no policy may ask for, whoever wrote it. Judged while the document is read, so that errors know their line.
 
-use super::{Policy, PolicyError};
+use super::document::Map;
 use crate::image::Upstream;
 use crate::keys::{container, nested};
 use crate::names;
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde_json::Value;
 
 /// Members that a policy's container may have. Whoever may write a policy can put a container beside every app, so
 /// this lists what is harmless rather than what is not: no privileges, devices, capabilities, volumes of anybody, and
@@ -31,49 +33,79 @@ const ALLOWED: [&str; 20] = [
     container::HEALTH_CHECK,
 ];
 
-pub(super) fn validate(policy: &Policy) -> Result<(), PolicyError> {
-    let forbid = |path: &str, problem: String| {
-        Err(PolicyError::Forbidden { policy: policy.metadata.name.clone(), path: path.to_owned(), problem })
+/// The name of a policy.
+pub(super) fn policy_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    let taken = ["true", "false"].contains(&name.to_ascii_lowercase().as_str());
+    if is_name(&name) && !taken {
+        return Ok(name);
+    }
+    Err(D::Error::custom("must be letters, digits, underscores and hyphens, and neither true nor false"))
+}
+
+/// The upstream of an image.
+pub(super) fn upstream<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let upstream = String::deserialize(deserializer)?;
+    upstream.parse::<Upstream>().map_err(D::Error::custom)?;
+    Ok(upstream)
+}
+
+/// The name of an environment variable.
+pub(super) fn variable_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let name = String::deserialize(deserializer)?;
+    if name.is_empty() || name.contains([']', '=']) {
+        return Err(D::Error::custom("is no name of an environment variable"));
+    }
+    Ok(name)
+}
+
+/// The sidecar's container.
+pub(super) fn sidecar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+    struct Sidecar;
+    impl<'de> Visitor<'de> for Sidecar {
+        type Value = Map;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("a container definition")
+        }
+        fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Map, A::Error> {
+            let mut sidecar = Map::new();
+            while let Some(key) = members.next_key::<String>()? {
+                if !ALLOWED.contains(&key.as_str()) {
+                    return Err(A::Error::unknown_field(&key, &ALLOWED));
+                }
+                let value: Value = members.next_value()?;
+                if let Some(problem) = problem_of(&key, &value) {
+                    return Err(A::Error::custom(format!("{key} {problem}")));
+                }
+                sidecar.insert(key, value);
+            }
+            if sidecar.contains_key(container::NAME) {
+                Ok(sidecar)
+            } else {
+                Err(A::Error::missing_field(container::NAME))
+            }
+        }
+    }
+    deserializer.deserialize_map(Sidecar)
+}
+
+/// What is wrong with a member of the sidecar, as far as the plan relies on it.
+fn problem_of(key: &str, value: &Value) -> Option<String> {
+    let has_port = |mapping: &Value| mapping.get(nested::CONTAINER_PORT).is_some_and(Value::is_u64);
+    let fine = match key {
+        container::NAME => value.as_str().is_some_and(is_name),
+        container::CPU | container::MEMORY | container::MEMORY_RESERVATION => value.is_u64(),
+        container::PORT_MAPPINGS => value.as_array().is_some_and(|mappings| mappings.iter().all(has_port)),
+        container::DOCKER_LABELS => value.as_object().is_some_and(|labels| !labels.contains_key(names::RECEIPT)),
+        _ => true,
     };
-    let name = &policy.metadata.name;
-    if !is_name(name) || ["true", "false"].contains(&name.to_ascii_lowercase().as_str()) {
-        return forbid("metadata.name", "must be letters, digits and hyphens, and neither true nor false".to_owned());
-    }
-    let spec = &policy.spec;
-    if let Some(member) = spec.container.keys().find(|key| !ALLOWED.contains(&key.as_str())) {
-        let allowed = ALLOWED.join(", ");
-        return forbid(&format!("spec.container.{member}"), format!("a policy may not set this; allowed: {allowed}"));
-    }
-    if !spec.container.get(container::NAME).and_then(serde_json::Value::as_str).is_some_and(is_name) {
-        return forbid("spec.container.name", "must be there, of letters, digits, underscores and hyphens".to_owned());
-    }
-    if spec.container.get(container::DOCKER_LABELS).is_some_and(|labels| labels.get(names::RECEIPT).is_some()) {
-        return forbid("spec.container.dockerLabels", format!("the label {} is the operator's own", names::RECEIPT));
-    }
-    for member in [container::CPU, container::MEMORY, container::MEMORY_RESERVATION] {
-        if spec.container.get(member).is_some_and(|value| value.as_u64().is_none()) {
-            return forbid(&format!("spec.container.{member}"), "must be a whole number".to_owned());
-        }
-    }
-    if let Some(mappings) = spec.container.get(container::PORT_MAPPINGS) {
-        let has_port =
-            |mapping: &serde_json::Value| mapping.get(nested::CONTAINER_PORT).is_some_and(serde_json::Value::is_u64);
-        if !mappings.as_array().is_some_and(|mappings| mappings.iter().all(has_port)) {
-            return forbid("spec.container.portMappings", "must be a list of mappings with a containerPort".to_owned());
-        }
-    }
-    if let Err(problem) = spec.image.upstream.parse::<Upstream>() {
-        return forbid("spec.image.upstream", problem.to_string());
-    }
-    let unnamed = spec
-        .application
-        .environment
-        .iter()
-        .position(|variable| variable.name.is_empty() || variable.name.contains(']'));
-    if let Some(index) = unnamed {
-        return forbid(&format!("spec.application.environment[{index}].name"), "is no name of a variable".to_owned());
-    }
-    Ok(())
+    let wanted = match key {
+        container::NAME => "must be letters, digits, underscores and hyphens",
+        container::PORT_MAPPINGS => "must be a list of mappings with a containerPort",
+        container::DOCKER_LABELS => "must be a map without the operator's own label",
+        _ => "must be a whole number",
+    };
+    (!fine).then(|| wanted.to_owned())
 }
 
 fn is_name(text: &str) -> bool {
