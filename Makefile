@@ -14,7 +14,7 @@ MAKEFLAGS += --no-print-directory
 
 venv := .venv/bin
 lint_venv := .venv-lint/bin
-template := infra/cloudformation/operator.yaml
+templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml
 
 .PHONY: help
 help: ## List the targets
@@ -61,10 +61,11 @@ test-program: .venv/stamp ## The README's commands, and cfn-lint and the service
 	  tests/python/test_service_model_judge.py
 
 .PHONY: test-template
-test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the template's own tests
-	$(venv)/cfn-lint $(template)
-	$(lint_venv)/checkov --framework cloudformation --file $(template) --compact --quiet --skip-download
-	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_package.py
+test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templates' own tests
+	$(venv)/cfn-lint $(templates)
+	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
+	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_endpoints.py \
+	  tests/python/test_package.py
 
 .PHONY: test-emulator
 test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator

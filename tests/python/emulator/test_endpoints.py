@@ -1,6 +1,7 @@
 """infra/cloudformation/endpoints.yaml, deployed: just what the parameters ask for is there, and goes with the stack."""
 
 import pytest
+from botocore.exceptions import ClientError
 from harness.stack import REPOSITORY_ROOT
 from harness.waiting import until
 
@@ -66,7 +67,10 @@ def named(ministack, names):
     return {f"com.amazonaws.{ministack.region}.{SERVICES[name]}" for name in names}
 
 
-@pytest.mark.parametrize("names", [set(SERVICES), set(), *({name} for name in SERVICES)], ids=lambda n: "-".join(sorted(n)) or "none")
+@pytest.mark.parametrize(
+    "names",
+    [pytest.param(set(SERVICES), id="all"), pytest.param(set(), id="none"), *(pytest.param({n}, id=n) for n in SERVICES)],
+)
 def test_just_what_is_asked_for_is_created(ministack, vpc, deploy, names):
     outputs = deploy(names, TaskCidr="10.7.0.0/16")
     there = endpoints(ministack, vpc)
@@ -79,13 +83,25 @@ def test_just_what_is_asked_for_is_created(ministack, vpc, deploy, names):
         assert endpoint["SubnetIds"] == ([] if is_gateway else [vpc["SubnetIds"]])
 
 
-@pytest.mark.parametrize("groups", [[], ["sg-0a"], [f"sg-0{n}" for n in range(5)]], ids=len)
-@pytest.mark.parametrize("cidr", ["", "10.7.0.0/16"], ids=["groups-only", "cidr"])
+@pytest.mark.parametrize(
+    ("groups", "cidr"), [([], "10.7.0.0/16"), (["sg-0a"], ""), (["sg-0a", "sg-0b", "sg-0c"], "10.7.0.0/16")], ids=str
+)
 def test_only_those_named_may_connect(ministack, deploy, groups, cidr):
-    outputs = deploy(set(), TaskSecurityGroupIds=",".join(groups), TaskCidr=cidr)
-    group_id = outputs["SecurityGroupId"]
-    (group,) = ministack.client("ec2").describe_security_groups(GroupIds=[group_id])["SecurityGroups"]
+    connecting = {f"TaskSecurityGroup{n}": group for n, group in enumerate(groups, 1)}
+    outputs = deploy(set(), **connecting, TaskCidr=cidr)
+    group_ids = [outputs["SecurityGroupId"]]
+    (group,) = ministack.client("ec2").describe_security_groups(GroupIds=group_ids)["SecurityGroups"]
     rules = group["IpPermissions"]
-    assert {(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in rules} <= {("tcp", 443, 443)}
+    assert {(rule["IpProtocol"], rule["FromPort"], rule["ToPort"]) for rule in rules} == {("tcp", 443, 443)}
     assert [pair["GroupId"] for rule in rules for pair in rule["UserIdGroupPairs"]] == groups
     assert [block["CidrIp"] for rule in rules for block in rule["IpRanges"]] == ([cidr] if cidr else [])
+
+
+def test_endpoints_that_nobody_may_use_are_refused(deploy):
+    with pytest.raises(ClientError, match="nobody could use the endpoints"):
+        deploy({"Logs"})
+
+
+def test_a_gateway_without_route_tables_is_refused(deploy):
+    with pytest.raises(ClientError, match="Give RouteTableIds"):
+        deploy({"S3"}, TaskCidr="10.7.0.0/16", RouteTableIds="")
