@@ -89,6 +89,8 @@ pub struct Seen {
     pub execution_role: Option<RoleTold>,
     /// Whether a patch of this source with this digest was deregistered.
     pub withdrawn: bool,
+    /// Whether the revision that took the injection back was deregistered.
+    pub removal_withdrawn: bool,
     /// Whether the receipt's source is INACTIVE.
     pub source_inactive: bool,
     /// `operator`, `other` or `unknown`.
@@ -239,7 +241,7 @@ impl Case {
             task_role: role(&seen.task_role),
             execution_role: role(&seen.execution_role),
             withdrawn: Vec::new(),
-            removal_withdrawn: false,
+            removal_withdrawn: seen.removal_withdrawn,
             source_inactive: seen.source_inactive,
             registrar: match seen.registrar.as_deref() {
                 Some("operator") => Registrar::Operator,

@@ -52,7 +52,7 @@ impl Error {
             }
             Self::Empty { .. } => Some("did the command that was to write it fail?".to_owned()),
             Self::Input { source, .. } => match source.as_ref() {
-                InputError::Json(_) => None,
+                InputError::Json(_) | InputError::TooLong | InputError::Form(_) => None,
                 InputError::Shape(_) => Some(
                     "give a RegisterTaskDefinition input, the answer of `aws ecs describe-task-definition`, or the \
                      JSON that the console saves"
@@ -82,8 +82,10 @@ impl Error {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let cyan = anstyle::AnsiColor::Cyan.on_default().bold();
         let mut text = format!("{red}error:{red:#} {self}\n");
-        let mut source =
-            std::error::Error::source(self).filter(|_| !matches!(self, Self::Input { .. } | Self::Policy { .. }));
+        // What is part of the text already is not told again.
+        let told = matches!(self, Self::Input { .. } | Self::Policy { .. });
+        let source = std::error::Error::source(self);
+        let mut source = if told { source.and_then(std::error::Error::source) } else { source };
         while let Some(cause) = source {
             text.push_str(&format!("  because: {cause}\n"));
             source = cause.source();

@@ -1,8 +1,7 @@
 //! Reads what the command line names.
 
 use crate::error::Error;
-use ecs_sidecar_core::definition::{InputError, TaskDefinition};
-use ecs_sidecar_core::json::{JsonError, MAX_BYTES};
+use ecs_sidecar_core::definition::{InputError, MAX_INPUT, TaskDefinition};
 use ecs_sidecar_core::policy::{PRESETS, Policy};
 use std::io::Read;
 use std::path::Path;
@@ -45,14 +44,14 @@ fn text(path: &Path) -> Result<String, Error> {
     let read = |source: std::io::Error| Error::Read { file: file.clone(), source };
     let mut bytes = Vec::new();
     // One byte more than is taken, so that a longer input is seen to be longer.
-    let limit = u64::try_from(MAX_BYTES).unwrap_or(u64::MAX) + 1;
+    let limit = u64::try_from(MAX_INPUT).unwrap_or(u64::MAX) + 1;
     if path == Path::new("-") {
         std::io::stdin().lock().take(limit).read_to_end(&mut bytes).map_err(read)?;
     } else {
         std::fs::File::open(path).map_err(read)?.take(limit).read_to_end(&mut bytes).map_err(read)?;
     }
-    if bytes.len() > MAX_BYTES {
-        let source = Box::new(InputError::Json(JsonError::TooLong));
+    if bytes.len() > MAX_INPUT {
+        let source = Box::new(InputError::TooLong);
         return Err(Error::Input { file, source });
     }
     let text =

@@ -4,7 +4,8 @@ use ecs_sidecar_core::definition::{Container, TaskDefinition};
 use ecs_sidecar_core::edit::{Edit, Path};
 use ecs_sidecar_core::json::Document;
 use ecs_sidecar_core::keys::{container, task};
-use ecs_sidecar_core::mask::{HIDDEN, replaced, secrets_of};
+use ecs_sidecar_core::mask::{HIDDEN, secrets_of};
+use ecs_sidecar_core::splice::replaced;
 use ecs_sidecar_core::{names, receipt, splice};
 use std::ops::Range;
 

@@ -24,7 +24,7 @@ pub(crate) fn plan(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCod
         Format::Text => diff::write(&input.definition, &plan, out)?,
         Format::Json => {
             let source = input.definition.described().arn.as_ref();
-            json(&Report::new(&plan, source, &Outcome::Planned), out)?;
+            json(&Report::new(&plan, source, &Outcome::of_plan_only(&plan)), out)?;
         }
         Format::Patch => patch(&input, &plan, out)?,
     }
@@ -134,7 +134,7 @@ fn patch(input: &Input, plan: &Plan, out: &mut dyn Write) -> Result<(), Error> {
     let mut operations = Vec::new();
     if input.text != register_form {
         let value = RawValue::from_string(register_form.trim().to_owned()).expect("a definition's text is JSON");
-        operations.push(PatchOperation { op: "replace", path: String::new(), from: None, value: Some(value) });
+        operations.push(PatchOperation { op: "replace", path: String::new(), value: Some(value) });
     }
     operations.extend(plan.patch(&input.definition));
     json(&operations, out)

@@ -23,6 +23,10 @@ pub(crate) fn choose<'a>(
     undone: Option<&Undone>,
     settings: &'a Settings,
 ) -> Result<Choice<'a>, Refusal> {
+    // A receipt holds all that undoing needs.
+    if settings.asked == Asked::Remove {
+        return Ok(Choice::HaveNot(Reason::RemovalRequested));
+    }
     let named = |name: &str| settings.policies.iter().find(|policy| policy.name() == name);
     let carried = match undone.map(|undone| undone.receipt.policy.as_str()) {
         None => None,
@@ -30,9 +34,6 @@ pub(crate) fn choose<'a>(
             Refusal::new(Reason::UnknownPolicy, format!("the receipt is of policy {name}, which is unknown here"))
         })?),
     };
-    if settings.asked == Asked::Remove {
-        return Ok(Choice::HaveNot(Reason::RemovalRequested));
-    }
     let any_policy = || carried.or_else(|| first(source, settings, |_| true));
     let standing = || carried.or_else(|| first(source, settings, |policy| policy.spec.mode == Mode::OptOut));
     let wanted = match (request::read(source), settings.asked) {

@@ -9,12 +9,21 @@ use crate::keys::{container, described, nested, task};
 use crate::{prune, size, splice};
 use std::borrow::Cow;
 
+/// How long an input may be, in bytes: ECS's 64 KiB, with room for a Describe answer, white space and nulls.
+pub const MAX_INPUT: usize = 1024 * 1024;
+
 /// Why an input is not a task definition.
 #[derive(Debug, thiserror::Error)]
 pub enum InputError {
+    /// Longer than [`MAX_INPUT`].
+    #[error("longer than the {MAX_INPUT} bytes that are read; ECS itself takes 65536")]
+    TooLong,
     /// Not a usable JSON document.
     #[error(transparent)]
     Json(#[from] JsonError),
+    /// It cannot be brought to register form.
+    #[error("it cannot be brought to register form")]
+    Form(#[from] splice::EditError),
     /// JSON of another shape.
     #[error("not a task definition: {0}")]
     Shape(String),
@@ -87,6 +96,9 @@ impl TaskDefinition {
 
     /// The same, with more names of read-only members to drop, should ECS add one.
     pub fn parse_dropping(text: &str, more_read_only: &[String]) -> Result<Self, InputError> {
+        if text.len() > MAX_INPUT {
+            return Err(InputError::TooLong);
+        }
         let outer = Document::parse(text)?;
         let shape = |message: &str| InputError::Shape(message.to_owned());
         if outer.root().json_type() != JsonType::Object {

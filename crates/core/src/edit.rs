@@ -4,6 +4,7 @@
 //! taking it back restores the bytes. Must not know: why a change is wanted.
 
 use crate::json::{JsonType, Kind, Node, Value};
+use crate::keys::nested;
 use std::fmt;
 
 /// A place in a task definition, by names rather than positions: `containerDefinitions[web].environment[HOME]`.
@@ -182,7 +183,7 @@ impl fmt::Display for Path {
 /// Whether an item of a list goes by that name.
 fn is_named(item: Value<'_>, name: &str) -> bool {
     item.as_str().is_some_and(|text| text == name)
-        || ["name", "containerName"]
+        || [nested::NAME, nested::CONTAINER_NAME]
             .iter()
             .any(|key| item.get(key).and_then(Value::as_str).is_some_and(|text| text == name))
 }
@@ -210,13 +211,10 @@ impl fmt::Debug for Edit {
 /// One operation of a JSON Patch (RFC 6902).
 #[derive(Clone, serde::Serialize)]
 pub struct PatchOperation {
-    /// `add`, `remove`, `replace` or `move`.
+    /// `add`, `remove` or `replace`.
     pub op: &'static str,
     /// JSON Pointer (RFC 6901) to the place.
     pub path: String,
-    /// Where a `move` takes the value from.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
     /// The value, for `add` and `replace`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub value: Option<Box<serde_json::value::RawValue>>,

@@ -11,9 +11,7 @@ use crate::policy::{Architecture, NetworkModeName, Policy};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use crate::target::{self, MadeFor};
-
-/// How many containers ECS allows.
-const MAX_CONTAINERS: usize = 10;
+use std::collections::HashSet;
 
 /// What is known of a definition once it is eligible.
 #[derive(Debug, Clone)]
@@ -24,12 +22,7 @@ pub(crate) struct Eligible {
 
 /// Refuses a definition that cannot or need not have the policy's sidecar.
 pub(crate) fn eligible(definition: &TaskDefinition, policy: &Policy) -> Result<Eligible, Refusal> {
-    if let Some(index) =
-        definition.containers().position(|container| container.name().is_none_or(|name| name.is_empty()))
-    {
-        let message = format!("containerDefinitions[{index}] has no name");
-        return Err(Refusal::new(Reason::InvalidDefinition, message));
-    }
+    addressable(definition)?;
     let made_for = MadeFor::read(definition);
     match &made_for {
         MadeFor::ManagedInstances => return Err(Reason::ManagedInstances.into()),
@@ -54,13 +47,26 @@ pub(crate) fn eligible(definition: &TaskDefinition, policy: &Policy) -> Result<E
     if !definition.containers().any(can_reach_sidecar) {
         return Err(Reason::NetworkDisabled.into());
     }
-    if definition.containers().len() >= MAX_CONTAINERS {
-        return Err(Refusal::new(
-            Reason::TooManyContainers,
-            format!("it has {} containers", definition.containers().len()),
-        ));
-    }
     Ok(Eligible { made_for, network })
+}
+
+/// Refuses containers that cannot be told apart by name: edits and receipts go by names.
+fn addressable(definition: &TaskDefinition) -> Result<(), Refusal> {
+    let mut names = HashSet::new();
+    for (index, app) in definition.containers().enumerate() {
+        let name = app.name().unwrap_or_default();
+        let problem = if name.is_empty() {
+            "has no name"
+        } else if name.contains(']') {
+            "has a name with a bracket"
+        } else if names.insert(name) {
+            continue;
+        } else {
+            "has the name of another one"
+        };
+        return Err(Refusal::new(Reason::InvalidDefinition, format!("containerDefinitions[{index}] {problem}")));
+    }
+    Ok(())
 }
 
 /// Containers that send to the sidecar: not those without a network, nor the log router. The router starts before all

@@ -79,6 +79,11 @@ pub(crate) fn intent(
     edits.extend(wanted);
     let (roles, role_edits) = roles(source, policy, eligible)?;
     edits.extend(role_edits);
+    let taken = edits.iter().find(|edit| edit.before.is_none() && edit.path.find(source.root()).is_some());
+    if let Some(edit) = taken {
+        let message = format!("{} holds another value than would be injected", edit.path);
+        return Err(Refusal::new(Reason::UserEdited, message));
+    }
     Ok(Intent { digest, edits, roles })
 }
 
@@ -126,12 +131,12 @@ fn number(policy: &Policy, key: &str) -> Option<u64> {
 fn room(source: &TaskDefinition, policy: &Policy, eligible: &Eligible) -> Result<Room, Refusal> {
     let (reserve, grown) = memory_room(source, policy, eligible)?;
     let cpu = grown.map_or(source.cpu(), |size| Size::Known(size.cpu));
-    let used: i64 = source.containers().filter_map(|app| app.number(container::CPU)).sum();
+    let used = source.containers().filter_map(|app| app.number(container::CPU)).fold(0, i64::saturating_add);
     let wanted = number(policy, container::CPU);
     // A share of the CPU is a convenience; a definition must never be refused for it.
     let cpu = wanted.filter(|wanted| match cpu {
         Size::Absent => true,
-        Size::Known(task) => u64::try_from(used).is_ok_and(|used| used + wanted <= task),
+        Size::Known(task) => u64::try_from(used).is_ok_and(|used| used.saturating_add(*wanted) <= task),
         Size::Unreadable => false,
     });
     let mut edits = Vec::new();
@@ -166,18 +171,18 @@ fn memory_room(
         Size::Known(memory) => memory,
     };
     let wanted = number(policy, container::MEMORY_RESERVATION).or(number(policy, container::MEMORY)).unwrap_or(0);
-    let reserved: u64 = source
+    let reserved = source
         .containers()
         .filter_map(|app| {
             app.number(container::MEMORY_RESERVATION).filter(|mib| *mib > 0).or(app.number(container::MEMORY))
         })
         .filter_map(|mib| u64::try_from(mib).ok())
-        .sum();
+        .fold(0, u64::saturating_add);
     let named = source
         .containers()
         .any(|app| app.items(container::PORT_MAPPINGS).any(|mapping| mapping.get(nested::NAME).is_some()));
     let headroom = if named { SERVICE_CONNECT_HEADROOM } else { 0 };
-    let needed = reserved + wanted + headroom;
+    let needed = reserved.saturating_add(wanted).saturating_add(headroom);
     if needed <= memory {
         return Ok((true, None));
     }

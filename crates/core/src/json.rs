@@ -13,14 +13,14 @@ use std::sync::Arc;
 /// How deep values may be nested. ECS's own shapes need 7 levels.
 pub const MAX_DEPTH: usize = 100;
 
-/// How long a text may be, in bytes. ECS's limit for a task definition is 64 KiB; a Describe answer adds to that.
-pub const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// How long a text may be, in bytes: so that no input, however it is laid out, takes all memory.
+pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 
 /// Why a text is not a usable JSON document. Lines and columns count from 1.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum JsonError {
     /// The text is longer than [`MAX_BYTES`].
-    #[error("longer than the {MAX_BYTES} bytes that are read; ECS itself takes 65536")]
+    #[error("longer than {MAX_BYTES} bytes")]
     TooLong,
     /// The text is not JSON.
     #[error("not JSON: {message}")]

@@ -7,6 +7,7 @@ use crate::definition::Container;
 use crate::digest::Digest;
 use crate::json::{Document, Value, quote};
 use crate::keys::{container, nested};
+use crate::splice::replaced;
 use std::ops::Range;
 
 /// What stands for a hidden value.
@@ -42,16 +43,6 @@ fn log_options(app: Container<'_>) -> Vec<Range<usize>> {
         }
     }
     spans
-}
-
-/// Puts other texts in the place of some stretches.
-pub fn replaced(text: &str, mut replacements: Vec<(Range<usize>, String)>) -> String {
-    replacements.sort_by_key(|(span, _)| std::cmp::Reverse(span.start));
-    let mut text = text.to_owned();
-    for (span, replacement) in replacements {
-        text.replace_range(span, &replacement);
-    }
-    text
 }
 
 /// A container as a receipt may hold it: log options that may be secret as fingerprints, which compare as well.

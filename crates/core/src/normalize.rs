@@ -5,7 +5,7 @@
 //! different numbers never become equal, and a member that is unknown here is kept as it is.
 
 use crate::definition::{NetworkMode, TaskDefinition};
-use crate::json::{JsonType, Value, quote};
+use crate::json::{Document, JsonType, Value, quote};
 use crate::keys::{container, nested, task};
 use crate::size;
 use std::borrow::Cow;
@@ -352,6 +352,14 @@ fn write_json(value: Value<'_>, out: &mut String) -> bool {
         }
     }
     true
+}
+
+/// Whether two texts are JSON that says the same.
+pub(crate) fn same_json(one: &str, other: &str) -> bool {
+    match (Document::parse(one), Document::parse(other)) {
+        (Ok(one), Ok(other)) => canonical_json(one.root()) == canonical_json(other.root()),
+        (Ok(_) | Err(_), Err(_)) | (Err(_), Ok(_)) => false,
+    }
 }
 
 #[cfg(test)]

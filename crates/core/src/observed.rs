@@ -2,7 +2,7 @@
 
 use crate::definition::TaskDefinition;
 use crate::digest::Digest;
-use crate::ids::{AccountId, Arn, Region, RoleRef};
+use crate::ids::{AccountId, Region, RoleRef};
 use crate::image::Upstream;
 use std::collections::BTreeSet;
 
@@ -79,6 +79,4 @@ pub struct Needs {
     pub execution_role: Option<RoleRef>,
     /// The sidecar's image.
     pub image: Upstream,
-    /// The revision that the definition's receipt names as its source.
-    pub source: Option<Arn>,
 }

@@ -11,7 +11,7 @@ use crate::intent::{self, Intent, Site};
 use crate::json::Document;
 use crate::keys::container;
 use crate::mask;
-use crate::normalize::{canonical, canonical_json};
+use crate::normalize::{canonical, same_json};
 use crate::observed::{Needs, Observed, Registrar};
 use crate::permit;
 use crate::plan::{Asked, Decision, Grant, Plan, Settings};
@@ -27,12 +27,7 @@ pub(crate) fn needs(definition: &TaskDefinition, settings: &Settings) -> Option<
     let source = undone.as_ref().map_or(definition, |undone| &undone.source);
     let Choice::Have(policy) = choose(source, undone.as_ref(), settings).ok()? else { return None };
     let (roles, _) = eligible(source, policy).and_then(|eligible| intent::roles(source, policy, &eligible)).ok()?;
-    Some(Needs {
-        task_role: roles.task,
-        execution_role: roles.execution,
-        image: upstream(policy),
-        source: undone.and_then(|undone| undone.receipt.source_arn()),
-    })
+    Some(Needs { task_role: roles.task, execution_role: roles.execution, image: upstream(policy) })
 }
 
 fn upstream(policy: &Policy) -> Upstream {
@@ -192,11 +187,18 @@ impl<'a> Planner<'a> {
     }
 
     fn receipt(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>, intent: &Intent) -> Receipt {
-        // A revision of ours is no source: what it was made from is.
-        let arn = match undone.filter(|undone| undone.is_ours()) {
-            Some(ours) => ours.receipt.source.arn.clone(),
-            None => self.observed.definition.described().arn.as_ref().map(ToString::to_string),
+        let observed = self.observed.definition.described().arn.as_ref();
+        // A revision of ours is no source: what it was made from is. But a copy that somebody registered is.
+        let ours = undone.filter(|undone| undone.is_ours() && self.observed.registrar != Registrar::Other);
+        let arn = match (ours, observed) {
+            (Some(ours), Some(observed)) => ours.receipt.source_before(observed).unwrap_or_else(|| observed.clone()),
+            (None, Some(observed)) => observed.clone(),
+            (_, None) => return self.receipt_of(policy, source, None, intent),
         };
+        self.receipt_of(policy, source, Some(arn.to_string()), intent)
+    }
+
+    fn receipt_of(&self, policy: &Policy, source: &TaskDefinition, arn: Option<String>, intent: &Intent) -> Receipt {
         Receipt {
             schema: receipt::SCHEMA,
             policy: policy.name().to_owned(),
@@ -218,7 +220,13 @@ impl<'a> Planner<'a> {
         let before = check::check(&self.observed.definition);
         let new = check::new_findings(&before, &check::check(result));
         let Some(first) = new.first() else { return Ok(()) };
-        let reason = if first.rule == Rule::TooLarge { Reason::TooLarge } else { Reason::WouldBeInvalid };
+        let reason = if first.rule == Rule::TooLarge {
+            Reason::TooLarge
+        } else if first.rule == Rule::TooManyContainers {
+            Reason::TooManyContainers
+        } else {
+            Reason::WouldBeInvalid
+        };
         Err(Refusal::new(reason, format!("{}: {}", first.path, first.message)))
     }
 
@@ -256,13 +264,6 @@ fn difference(intent: &Intent, undone: Option<&Undone>) -> Option<Option<Reason>
             });
     let all_there = undone.missing.is_empty() && undone.kept.is_empty();
     if same_places && all_there { None } else { Some(Some(Reason::Drifted)) }
-}
-
-fn same_json(one: &str, other: &str) -> bool {
-    match (Document::parse(one), Document::parse(other)) {
-        (Ok(one), Ok(other)) => canonical_json(one.root()) == canonical_json(other.root()),
-        _ => false,
-    }
 }
 
 /// What a receipt says that an edit wrote.

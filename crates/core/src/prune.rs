@@ -7,17 +7,15 @@
 use crate::edit::Path;
 use crate::json::{Document, JsonError, JsonType, Kind, Member, Node, Span, Value};
 use crate::keys::{container, described, nested, task};
-use crate::splice;
+use crate::splice::{self, EditError};
 
 /// The definition inside a Describe answer, with the tags that stand beside it.
-pub(crate) fn unwrap(outer: &Document, inner: Value<'_>) -> Result<Document, JsonError> {
-    let document = Document::parse(outdent(outer, inner))?;
+pub(crate) fn unwrap(outer: &Document, inner: Value<'_>) -> Result<Document, EditError> {
+    let path = Path::member(task::TAGS);
+    let document = Document::parse(outdent(outer, inner))
+        .map_err(|source| EditError::Value { path: described::TASK_DEFINITION.to_owned(), source })?;
     match outer.root().get(task::TAGS) {
-        Some(tags) if tags.items().len() > 0 => {
-            let (document, _) = splice::change(&document, &Path::member(task::TAGS), Some(tags.raw()))
-                .expect("a member can be added to an object, and the value was part of a document");
-            Ok(document)
-        }
+        Some(tags) if tags.items().len() > 0 => Ok(splice::change(&document, &path, Some(tags.raw()))?.0),
         _ => Ok(document),
     }
 }
@@ -68,12 +66,8 @@ pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -
     if cuts.is_empty() {
         return Ok(document.clone());
     }
-    let mut text = document.text().to_owned();
-    cuts.sort_by_key(|cut| std::cmp::Reverse(cut.start));
-    for cut in cuts {
-        text.replace_range(cut, "");
-    }
-    Document::parse(text)
+    let cuts = cuts.into_iter().map(|cut| (cut, String::new())).collect();
+    Document::parse(splice::replaced(document.text(), cuts))
 }
 
 /// Tags that only AWS may set, in any case.

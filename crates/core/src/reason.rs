@@ -47,7 +47,7 @@ reasons! {
     UnknownPolicy "unknownPolicy" "The receipt is of a policy that is unknown here, so nobody can say what it should look like now.";
     InjectedElsewhere "injectedElsewhere" "A pipeline injected the sidecar, and would do it again; take it out there.";
     BrokenReceipt "brokenReceipt" "The receipt cannot be read, is there twice, or names places that no receipt may change. Remove the injected container by hand.";
-    UserEdited "userEdited" "Somebody edited the injected container. It is theirs now; remove its receipt label to make that plain, or the container to have a fresh one.";
+    UserEdited "userEdited" "Somebody edited what was injected. It is theirs now; remove the container's receipt label to make that plain, or the container to have a fresh one.";
     Windows "windows" "The definition is for Windows, and the sidecar's image is for Linux.";
     ManagedInstances "managedInstances" "The definition is for ECS Managed Instances, where ECS runs a daemon for each instance by itself.";
     NetworkModeHost "networkModeHost" "In host mode the sidecar's port would be the instance's, which only one task can have. Run the daemon once for each instance instead.";
@@ -66,7 +66,7 @@ reasons! {
     TooLarge "tooLarge" "With the sidecar the definition would be longer than 64 KiB, ECS's limit.";
     WouldBeInvalid "wouldBeInvalid" "With the sidecar ECS would refuse the definition for something that is in order now.";
     NoTaskRole "noTaskRole" "The definition has no task role. On Fargate a default role can be given; on EC2 and EXTERNAL it would replace the identity that the app has from its instance, so say that the instance's role will do, or give the definition a role.";
-    NoExecutionRole "noExecutionRole" "The definition has no execution role, which pulling from a private registry needs on Fargate. A default role can be given.";
+    NoExecutionRole "noExecutionRole" "The definition has no execution role, which pulling from a private registry needs on Fargate. A default role can be given for definitions that are for Fargate alone.";
     RoleOtherAccount "roleOtherAccount" "A role of the definition belongs to another account.";
     RoleServiceLinked "roleServiceLinked" "A role of the definition is service-linked, so nothing can be attached to it.";
     RoleNotAllowed "roleNotAllowed" "A role of the definition is outside of what the stack lets the operator touch (parameter RolePattern).";
@@ -81,7 +81,7 @@ reasons! {
     PermissionDenied "permissionDenied" "The operator may not attach the policy: its own role, a boundary or an organization's policy forbids it.";
     ImageNotCached "imageNotCached" "The sidecar's image is not in the private registry, and a task in a closed VPC could not fetch it.";
     ImageUnreadable "imageUnreadable" "The operator may not see whether the sidecar's image is in the private registry.";
-    Withdrawn "withdrawn" "Somebody deregistered the revision that was made from this very source. It is not made again until the source or the policy changes.";
+    Withdrawn "withdrawn" "The revision that was made from this very source was deregistered since. It is not made again until the source or the policy changes.";
     RegistrationRefused "registrationRefused" "ECS refused the patched definition.";
     FieldRefused "fieldRefused" "ECS refused a member that it had returned itself. Add its name to ECS_SIDECAR_DROP_MEMBERS.";
     RequiresMore "requiresMore" "The patched revision would need more of an instance than the original, so it was deregistered.";

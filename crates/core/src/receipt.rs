@@ -13,7 +13,7 @@ use crate::edit::{Edit, Path};
 use crate::ids::Arn;
 use crate::json::{Document, JsonType, Value};
 use crate::keys::{container, nested, task};
-use crate::{mask, names, normalize, splice};
+use crate::{mask, names, normalize, size, splice};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -95,7 +95,7 @@ impl std::fmt::Debug for Entry {
 }
 
 /// Why a definition's receipt cannot be used.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ReceiptError {
     /// More than one container carries one.
     #[error("containers {0} and {1} both carry a receipt")]
@@ -107,6 +107,17 @@ pub enum ReceiptError {
         container: String,
         /// What is wrong with it.
         problem: String,
+    },
+    /// What it says cannot be undone.
+    #[error("the receipt of container {container} cannot be followed at {path}")]
+    Value {
+        /// The container that carries it.
+        container: String,
+        /// The place.
+        path: String,
+        /// Why not.
+        #[source]
+        source: splice::EditError,
     },
     /// It names a place that an injection never touches.
     #[error("the receipt of container {container} names {path}, which no injection changes")]
@@ -152,6 +163,14 @@ impl Receipt {
     pub fn source_arn(&self) -> Option<Arn> {
         self.source.arn.as_deref()?.parse().ok()
     }
+
+    /// The source revision, if it can be what that revision was made from: of the same family, with a lower number.
+    pub fn source_before(&self, revision: &Arn) -> Option<Arn> {
+        let source = self.source_arn()?;
+        let ((family, number), (own_family, own_number)) = (source.revision()?, revision.revision()?);
+        let same_place = (source.account(), source.region()) == (revision.account(), revision.region());
+        (same_place && family == own_family && number < own_number).then_some(source)
+    }
 }
 
 /// Reads the receipt of a definition, if it carries one.
@@ -186,14 +205,18 @@ pub fn undo(definition: &TaskDefinition) -> Result<Option<Undone>, ReceiptError>
         let holds = if is_container {
             container_holds(entry.after.get(), current, &undone.source)
         } else {
-            same_json(entry.after.get(), current)
+            normalize::same_json(entry.after.get(), current.raw())
         };
         if is_container && !holds {
             undone.container_edited = true;
             break;
         }
         if holds {
-            take_back(&mut undone, &path, entry);
+            take_back(&mut undone, &path, entry).map_err(|source| ReceiptError::Value {
+                container: carrier.clone(),
+                path: entry.path.clone(),
+                source,
+            })?;
         } else {
             undone.kept.push(path);
         }
@@ -207,7 +230,7 @@ pub fn undo(definition: &TaskDefinition) -> Result<Option<Undone>, ReceiptError>
     Ok(Some(undone))
 }
 
-fn take_back(undone: &mut Undone, path: &Path, entry: &Entry) {
+fn take_back(undone: &mut Undone, path: &Path, entry: &Entry) -> Result<(), splice::EditError> {
     let reason = "what was injected is taken back";
     let mut edits = vec![Edit {
         path: path.clone(),
@@ -220,8 +243,9 @@ fn take_back(undone: &mut Undone, path: &Path, entry: &Entry) {
     if let Some(list) = emptied {
         edits.push(Edit { path: list, before: Some("[]".to_owned()), after: None, reason: reason.to_owned() });
     }
-    undone.source = undone.source.with(&edits).expect("the place was found, and the value was read as JSON");
+    undone.source = undone.source.with(&edits)?;
     undone.edits.append(&mut edits);
+    Ok(())
 }
 
 /// The container that carries the receipt, by name, and the receipt.
@@ -235,6 +259,9 @@ fn find(definition: &TaskDefinition) -> Result<Option<(String, Receipt)>, Receip
         }
         let unreadable = |problem: String| ReceiptError::Unreadable { container: name.clone(), problem };
         let receipt: Receipt = serde_json::from_str(&label).map_err(|error| unreadable(error.to_string()))?;
+        if receipt.edits.len() > MOST_ENTRIES {
+            return Err(unreadable(format!("it has more than {MOST_ENTRIES} entries")));
+        }
         if receipt.schema != SCHEMA {
             return Err(unreadable(format!("its schema is {}, and this program reads {SCHEMA}", receipt.schema)));
         }
@@ -242,6 +269,9 @@ fn find(definition: &TaskDefinition) -> Result<Option<(String, Receipt)>, Receip
     }
     Ok(found)
 }
+
+/// More than an injection makes: each of ten containers gets a few, and forged receipts must not cost much time.
+const MOST_ENTRIES: usize = 200;
 
 const SHAPE_CONTAINER: &str = "containerDefinitions[]";
 
@@ -251,23 +281,25 @@ fn allowed_path(entry: &Entry, carrier: &str) -> Result<Path, ReceiptError> {
     let path = Path::parse(&entry.path).ok_or_else(refuse)?;
     let shape = path.shape();
     let only_adds = entry.before.is_none();
-    let is_size = |value: &RawValue| value.get().starts_with(|first: char| first == '"' || first.is_ascii_digit());
     let list_of_app = [container::ENVIRONMENT, container::LINKS, container::DEPENDS_ON]
         .iter()
         .any(|list| shape == format!("{SHAPE_CONTAINER}.{list}[]"));
     let allowed = match shape.as_str() {
         SHAPE_CONTAINER => only_adds,
         task::TASK_ROLE_ARN | task::EXECUTION_ROLE_ARN => only_adds,
-        task::CPU | task::MEMORY => entry.before.as_deref().is_some_and(is_size),
+        task::CPU => entry.before.as_deref().is_some_and(|before| is_size(before, size::parse_cpu)),
+        task::MEMORY => entry.before.as_deref().is_some_and(|before| is_size(before, size::parse_memory)),
         _ => list_of_app && only_adds,
     };
     if allowed { Ok(path) } else { Err(refuse()) }
 }
 
-/// Whether two pieces of JSON say the same.
-fn same_json(written: &str, current: Value<'_>) -> bool {
-    Document::parse(written)
-        .is_ok_and(|written| normalize::canonical_json(written.root()) == normalize::canonical_json(current))
+/// Whether a value is a size of a task, as a string or a number.
+fn is_size(value: &RawValue, parse: fn(&str) -> Option<u64>) -> bool {
+    let Ok(document) = Document::parse(value.get()) else { return false };
+    let root = document.root();
+    let text = root.as_str().or((root.json_type() == JsonType::Number).then_some(root.raw().into()));
+    text.is_some_and(|text| parse(&text).is_some())
 }
 
 /// Whether the container is still as it was written, apart from the receipt and from what ECS filled in.
@@ -288,7 +320,7 @@ fn container_holds(written: &str, current: Value<'_>, definition: &TaskDefinitio
             && definition
                 .containers()
                 .filter(|other| other.name() != own_name)
-                .all(|other| other.get(key).is_some_and(|theirs| same_json(value.raw(), theirs)))
+                .all(|other| other.get(key).is_some_and(|theirs| normalize::same_json(value.raw(), theirs.raw())))
     };
     let unchanged = written
         .root()

@@ -17,6 +17,8 @@ pub enum Outcome {
     Nothing,
     /// It was a plan only.
     Planned,
+    /// Roles got what they lacked; nothing had to be registered.
+    Granted,
     /// The result is registered.
     Registered {
         /// ARN of the new revision.
@@ -39,11 +41,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// What comes of a plan that nobody acts on.
+    pub fn of_plan_only(plan: &Plan) -> Self {
+        let idle = !plan.decision.registers() && plan.decision != Decision::Withdraw && plan.grants.is_empty();
+        if idle { Self::Nothing } else { Self::Planned }
+    }
+
     /// The stable word for it.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
             Self::Planned => "planned",
+            Self::Granted => "granted",
             Self::Registered { .. } => "registered",
             Self::Deregistered { .. } => "deregistered",
             Self::Refused { .. } => "refused",
@@ -52,7 +61,7 @@ impl Outcome {
 
     fn deregistered(&self) -> &[Arn] {
         match self {
-            Self::Nothing | Self::Planned => &[],
+            Self::Nothing | Self::Planned | Self::Granted => &[],
             Self::Deregistered { arns } => arns,
             Self::Registered { deregistered, .. } | Self::Refused { deregistered, .. } => deregistered,
         }
@@ -87,7 +96,7 @@ pub struct Report {
     pub grants: Vec<ReportedGrant>,
     /// What else a person would want to know.
     pub notes: Vec<String>,
-    /// `nothing`, `planned`, `registered`, `deregistered` or `refused`.
+    /// `nothing`, `planned`, `granted`, `registered`, `deregistered` or `refused`.
     pub outcome: &'static str,
 }
 
@@ -120,13 +129,19 @@ impl Report {
     pub fn new(plan: &Plan, source: Option<&Arn>, outcome: &Outcome) -> Self {
         let (decision, reason, message) = match outcome {
             Outcome::Refused { refusal, .. } => (Decision::Skip, Some(refusal.reason), refusal.message.clone()),
-            Outcome::Nothing | Outcome::Planned | Outcome::Registered { .. } | Outcome::Deregistered { .. } => {
-                (plan.decision, plan.reason, plan.message.clone())
-            }
+            Outcome::Nothing
+            | Outcome::Planned
+            | Outcome::Granted
+            | Outcome::Registered { .. }
+            | Outcome::Deregistered { .. } => (plan.decision, plan.reason, plan.message.clone()),
         };
         let registered = match outcome {
             Outcome::Registered { arn, .. } => Some(arn.to_string()),
-            Outcome::Nothing | Outcome::Planned | Outcome::Deregistered { .. } | Outcome::Refused { .. } => None,
+            Outcome::Nothing
+            | Outcome::Planned
+            | Outcome::Granted
+            | Outcome::Deregistered { .. }
+            | Outcome::Refused { .. } => None,
         };
         Self {
             family: plan.family.clone(),

@@ -6,6 +6,20 @@
 use crate::edit::{Edit, PatchOperation, Path, Place};
 use crate::json::{Document, JsonError, Kind, Member, Node, Span, Value, quote};
 
+/// Puts other texts in the place of some stretches, which must not overlap.
+pub fn replaced(text: &str, mut replacements: Vec<(Span, String)>) -> String {
+    replacements.sort_by_key(|(span, _)| span.start);
+    let mut out = String::with_capacity(text.len());
+    let mut at = 0;
+    for (span, replacement) in replacements {
+        out.push_str(&text[at..span.start]);
+        out.push_str(&replacement);
+        at = span.end;
+    }
+    out.push_str(&text[at..]);
+    out
+}
+
 /// Why an edit cannot be made.
 #[derive(Debug, thiserror::Error)]
 pub enum EditError {
@@ -64,7 +78,9 @@ pub(crate) fn change(
                 operation("replace", pointer, Some(value)),
             )
         }
-        (Place::Here { parent, index, pointer }, None) => (cut(parent, index), operation("remove", pointer, None)),
+        (Place::Here { parent, index, pointer }, None) => {
+            (cut(document.text(), parent, index), operation("remove", pointer, None))
+        }
         (Place::NotHere { .. }, None) => return Ok((document.clone(), None)),
         (Place::NotHere { parent, key, pointer }, Some(value)) => {
             let splice = layout.append(parent, key.as_deref(), value).map_err(|source| bad_value(path, source))?;
@@ -91,7 +107,7 @@ fn operation(op: &'static str, path: String, value: Option<&str>) -> PatchOperat
     let value = value.map(|text| {
         serde_json::value::RawValue::from_string(text.to_owned()).expect("the value was rendered, so it is JSON")
     });
-    PatchOperation { op, path, from: None, value }
+    PatchOperation { op, path, value }
 }
 
 /// A stretch of text to be replaced.
@@ -117,15 +133,19 @@ fn children(parent: &Node) -> Vec<Span> {
     }
 }
 
-/// Takes out a child with the comma that joins it to its neighbour.
-fn cut(parent: &Node, index: usize) -> Splice {
+/// Takes out a child with the comma that joins it to its neighbour, or with the white space around an only child; but
+/// blanks behind an only child that itself has none before it were there when the list was still empty.
+fn cut(text: &str, parent: &Node, index: usize) -> Splice {
     let children = children(parent);
+    let inside = parent.span.start + 1..parent.span.end - 1;
     let span = if index > 0 {
         children[index - 1].end..children[index].end
     } else if children.len() > 1 {
         children[0].start..children[1].start
+    } else if children[0].start == inside.start && !text[children[0].end..inside.end].is_empty() {
+        children[0].clone()
     } else {
-        parent.span.start + 1..parent.span.end - 1
+        inside
     };
     Splice { span, text: String::new() }
 }
@@ -183,6 +203,11 @@ impl<'a> Layout<'a> {
         };
         let children = children(parent);
         let (Some(first), Some(last)) = (children.first(), children.last()) else {
+            let inside = parent.span.start + 1..parent.span.end - 1;
+            if !inside.is_empty() {
+                let text = child(self.indent_at(parent.span.start))?;
+                return Ok(Splice { span: inside.start..inside.start, text });
+            }
             let outer = self.indent_at(parent.span.start);
             let text = match self.unit {
                 Some(unit) => {
@@ -191,7 +216,7 @@ impl<'a> Layout<'a> {
                 }
                 None => child("")?,
             };
-            return Ok(Splice { span: parent.span.start + 1..parent.span.end - 1, text });
+            return Ok(Splice { span: inside, text });
         };
         let lead = &self.text[parent.span.start + 1..first.start];
         let joint = match children.len() {
@@ -278,6 +303,16 @@ mod tests {
         ] {
             let (there, back) = there_and_back(text, "l[b]", r#"{"name":"b","x":[1]}"#);
             assert_eq!(there, expected);
+            assert_eq!(back, text);
+        }
+    }
+
+    #[test]
+    fn blanks_in_an_empty_list_are_there_again_when_it_is_empty_again() {
+        for text in [r#"{"l":[]}"#, r#"{"l":[ ]}"#, "{\n  \"l\": []\n}", "{\n  \"l\": [ ]\n}", "{\n  \"l\": [\n  ]\n}"]
+        {
+            let (there, back) = there_and_back(text, "l[b]", r#"{"name":"b"}"#);
+            assert!(Document::parse(there).is_ok());
             assert_eq!(back, text);
         }
     }

@@ -2,6 +2,7 @@
 
 mod arbitrary;
 mod corpus;
+mod forged;
 mod lossless;
 
 use ecs_sidecar_core::check;

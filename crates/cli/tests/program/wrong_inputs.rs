@@ -69,7 +69,11 @@ fn a_policy_at_fault_is_told_by_path_line_and_what_is_allowed() {
     let preset = include_str!("../../../core/presets/xray-daemon.yaml");
     for (from, to, wanted) in [
         ("mode: optIn", "mode: always", &["optIn", "optOut", "line 9"][..]),
-        ("cpu: 32", "privileged: true", &["spec.container.privileged", "a policy may not set this"][..]),
+        (
+            "cpu: 32",
+            "privileged: true",
+            &["spec.container: unknown field `privileged`", "one of name, cpu", "line 25"][..],
+        ),
         ("pin: tag", "pin: never", &["tag"][..]),
         ("public.ecr.aws/xray", "docker.io/amazon", &["spec.image.upstream", "public.ecr.aws"][..]),
         ("kind: SidecarPolicy", "kind: Deployment", &["SidecarPolicy"][..]),

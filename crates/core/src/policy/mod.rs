@@ -69,6 +69,10 @@ impl Policy {
 
     /// The name of the container that it adds.
     pub fn container_name(&self) -> &str {
-        self.spec.container.get("name").and_then(serde_json::Value::as_str).expect("validated: a container has a name")
+        self.spec
+            .container
+            .get(crate::keys::container::NAME)
+            .and_then(serde_json::Value::as_str)
+            .expect("validated: a container has a name")
     }
 }

@@ -9,8 +9,9 @@ use serde_json::Value;
 
 /// Members that a policy's container may have. Whoever may write a policy can put a container beside every app, so
 /// this lists what is harmless rather than what is not: no privileges, devices, capabilities, volumes of anybody, and
-/// nothing that the plan itself decides (image, logs, links, dependencies).
-const ALLOWED: [&str; 20] = [
+/// nothing that the plan itself decides (image, logs, links, dependencies); and no secrets, which the app's execution
+/// role would fetch for whoever writes the policy.
+const ALLOWED: [&str; 19] = [
     container::NAME,
     container::CPU,
     container::MEMORY,
@@ -21,7 +22,6 @@ const ALLOWED: [&str; 20] = [
     container::ENTRY_POINT,
     container::COMMAND,
     container::ENVIRONMENT,
-    container::SECRETS,
     container::START_TIMEOUT,
     container::STOP_TIMEOUT,
     container::VERSION_CONSISTENCY,
@@ -96,13 +96,16 @@ fn problem_of(key: &str, value: &Value) -> Option<String> {
         container::NAME => value.as_str().is_some_and(is_name),
         container::CPU | container::MEMORY | container::MEMORY_RESERVATION => value.is_u64(),
         container::PORT_MAPPINGS => value.as_array().is_some_and(|mappings| mappings.iter().all(has_port)),
-        container::DOCKER_LABELS => value.as_object().is_some_and(|labels| !labels.contains_key(names::RECEIPT)),
+        container::DOCKER_LABELS => value.as_object().is_some_and(|labels| {
+            labels.values().all(Value::is_string)
+                && ![names::RECEIPT, names::INJECT].iter().any(|own| labels.contains_key(*own))
+        }),
         _ => true,
     };
     let wanted = match key {
         container::NAME => "must be letters, digits, underscores and hyphens",
         container::PORT_MAPPINGS => "must be a list of mappings with a containerPort",
-        container::DOCKER_LABELS => "must be a map without the operator's own label",
+        container::DOCKER_LABELS => "must be a map of strings without the operator's own labels",
         _ => "must be a whole number",
     };
     (!fine).then(|| wanted.to_owned())
