@@ -14,6 +14,7 @@ MAKEFLAGS += --no-print-directory
 
 venv := .venv/bin
 lint_venv := .venv-lint/bin
+example := examples/python-app
 templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml
 
 .PHONY: help
@@ -30,7 +31,7 @@ package: ## Build dist/reconcile-$(ARCH).zip for Lambda
 	@$(PYTHON) infra/package.py --arch $(ARCH) --profile $(PROFILE)
 
 .PHONY: test
-test: lint test-rust test-program test-template test-emulator ## All tests that need only Rust, Python and make
+test: lint test-rust test-program test-template test-app test-emulator ## All tests that need only Rust, Python and make
 	@echo "make test: all passed"
 
 .PHONY: test-all
@@ -67,6 +68,11 @@ test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templat
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_endpoints.py \
 	  tests/python/test_package.py
 
+.PHONY: test-app
+test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces
+	cargo build --locked --workspace --bin ecs-sidecar
+	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_segment.py tests/python/test_python_app.py
+
 .PHONY: test-emulator
 test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator
 	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
@@ -74,7 +80,7 @@ test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emula
 
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
-	rm -rf .venv .venv-lint dist .pytest_cache
+	rm -rf .venv .venv-lint .venv-app dist .pytest_cache
 	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
 
 # A stamp, so that a second run does not ask pip again.
@@ -83,6 +89,9 @@ clean: ## Remove what make has made, but for cargo's target directory
 
 .venv-lint/stamp: tests/python/requirements-lint.txt
 	@$(call make_venv,.venv-lint,$<)
+
+.venv-app/stamp: tests/python/requirements-app.txt $(example)/requirements.txt $(example)/requirements-otel.txt
+	@$(call make_venv,.venv-app,$<)
 
 define make_venv
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed\nhint: make PYTHON=/path/to/python3.11")' && \
