@@ -121,7 +121,7 @@ pub(crate) struct Arguments {
     pub(crate) profile: Option<String>,
 
     /// Prefix of the pull-through cache rule for public.ecr.aws; ROOT for a rule without one
-    #[arg(long, value_name = "PREFIX", default_value = ecs_sidecar_core::names::DEFAULT_CACHE_PREFIX, help_heading = "What cannot be seen in the file")]
+    #[arg(long, value_name = "PREFIX", default_value = ecs_sidecar_core::names::DEFAULT_CACHE_PREFIX, value_parser = ecs_sidecar_core::image::cache_prefix, help_heading = "What cannot be seen in the file")]
     pub(crate) cache_prefix: String,
 
     /// Task role for a Fargate definition that has none

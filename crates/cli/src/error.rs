@@ -28,6 +28,14 @@ pub(crate) enum Error {
     Policy { name: String, source: Box<PolicyError> },
     #[error("the {what} is not known")]
     Site { what: &'static str, option: &'static str, variable: &'static str },
+    #[error("the AWS configuration is no help: {place}")]
+    Configured {
+        place: String,
+        #[source]
+        source: ecs_sidecar_core::ids::IdError,
+    },
+    #[error("there is no profile {name} in the AWS configuration")]
+    NoProfile { name: String },
     #[error("cannot read the AWS configuration")]
     AwsConfiguration {
         #[source]
@@ -46,7 +54,11 @@ impl From<std::io::Error> for Error {
 impl Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Read { .. } | Self::Write(_) | Self::AwsConfiguration { .. } => None,
+            Self::Read { .. }
+            | Self::Write(_)
+            | Self::AwsConfiguration { .. }
+            | Self::Configured { .. }
+            | Self::NoProfile { .. } => None,
             Self::NotUtf8 { .. } => {
                 Some("JSON is UTF-8; PowerShell writes UTF-16 unless told `-Encoding utf8`".to_owned())
             }
@@ -73,7 +85,12 @@ impl Error {
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             Self::NotUtf8 { .. } | Self::Empty { .. } | Self::Input { .. } | Self::Policy { .. } => ExitCode::from(1),
-            Self::Read { .. } | Self::Site { .. } | Self::AwsConfiguration { .. } | Self::Write(_) => ExitCode::from(2),
+            Self::Read { .. }
+            | Self::Site { .. }
+            | Self::Configured { .. }
+            | Self::NoProfile { .. }
+            | Self::AwsConfiguration { .. }
+            | Self::Write(_) => ExitCode::from(2),
         }
     }
 

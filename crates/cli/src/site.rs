@@ -6,7 +6,7 @@ use aws_config::profile::{Profile, ProfileSet};
 use aws_runtime::env_config::file::EnvConfigFiles;
 use aws_types::os_shim_internal::{Env, Fs};
 use ecs_sidecar_core::definition::TaskDefinition;
-use ecs_sidecar_core::ids::{AccountId, Arn, Region};
+use ecs_sidecar_core::ids::{AccountId, Arn, IdError, Region};
 use ecs_sidecar_core::json::Value;
 use std::collections::BTreeSet;
 
@@ -17,6 +17,12 @@ pub(crate) struct Site {
 }
 
 impl Site {
+    /// A place for decisions that do not depend on it.
+    pub(crate) fn nowhere() -> Self {
+        let valid = "valid by its shape";
+        Self { account: "000000000000".parse().expect(valid), region: "us-east-1".parse().expect(valid) }
+    }
+
     /// Finds out, without asking AWS.
     pub(crate) fn find(arguments: &Arguments, definition: &TaskDefinition) -> Result<Self, Error> {
         let arns = Arns::of(definition);
@@ -27,8 +33,14 @@ impl Site {
             (_, _) => Some(Configuration::load(arguments.profile.as_deref())?),
         };
         let configured = configuration.as_ref();
-        let account = account.or_else(|| configured.and_then(Configuration::account));
-        let region = region.or_else(|| configured.and_then(Configuration::region));
+        let account = match (account, configured) {
+            (None, Some(configured)) => configured.account()?,
+            (account, _) => account,
+        };
+        let region = match (region, configured) {
+            (None, Some(configured)) => configured.region()?,
+            (region, _) => region,
+        };
         Ok(Self {
             account: account.ok_or(Error::Site {
                 what: "account",
@@ -85,7 +97,10 @@ impl Configuration {
         let profiles = runtime
             .block_on(aws_config::profile::load(&Fs::real(), &env, &files, selected))
             .map_err(|error| failed(error.into()))?;
-        Ok(Self { env, profiles })
+        match profile {
+            Some(name) if profiles.get_profile(name).is_none() => Err(Error::NoProfile { name: name.to_owned() }),
+            Some(_) | None => Ok(Self { env, profiles }),
+        }
     }
 
     fn profile(&self) -> Option<&Profile> {
@@ -96,17 +111,32 @@ impl Configuration {
         self.env.get(name).ok().filter(|value| !value.is_empty())
     }
 
-    fn region(&self) -> Option<Region> {
-        let from_profile = || self.profile().and_then(|profile| profile.get("region")).map(str::to_owned);
-        self.variable("AWS_REGION").or_else(|| self.variable("AWS_DEFAULT_REGION")).or_else(from_profile)?.parse().ok()
+    fn region(&self) -> Result<Option<Region>, Error> {
+        self.first(&["AWS_REGION", "AWS_DEFAULT_REGION"], &["region"], str::to_owned)
     }
 
-    fn account(&self) -> Option<AccountId> {
+    fn account(&self) -> Result<Option<AccountId>, Error> {
+        let of_role = |arn: &str| {
+            let account = arn.parse::<Arn>().ok().and_then(|arn| arn.account());
+            account.map_or_else(|| arn.to_owned(), |account| account.to_string())
+        };
+        self.first(&["AWS_ACCOUNT_ID"], &["aws_account_id", "sso_account_id", "role_arn"], of_role)
+    }
+
+    /// The first of these variables and keys of the profile that is set. What is set and cannot be right is told.
+    fn first<T: std::str::FromStr<Err = IdError>>(
+        &self,
+        variables: &[&str],
+        keys: &[&str],
+        read: impl Fn(&str) -> String,
+    ) -> Result<Option<T>, Error> {
+        let from_variables = variables.iter().find_map(|name| Some((format!("variable {name}"), self.variable(name)?)));
         let from_profile = || {
             let profile = self.profile()?;
-            let named = ["aws_account_id", "sso_account_id"].iter().find_map(|key| profile.get(key)?.parse().ok());
-            named.or_else(|| profile.get("role_arn")?.parse::<Arn>().ok()?.account())
+            keys.iter()
+                .find_map(|key| Some((format!("{key} of profile {}", profile.name()), profile.get(key)?.to_owned())))
         };
-        self.variable("AWS_ACCOUNT_ID").and_then(|id| id.parse().ok()).or_else(from_profile)
+        let Some((place, value)) = from_variables.or_else(from_profile) else { return Ok(None) };
+        read(&value).parse().map(Some).map_err(|source| Error::Configured { place, source })
     }
 }

@@ -10,11 +10,12 @@ use ecs_sidecar_core::check::{self, Finding};
 use ecs_sidecar_core::edit::PatchOperation;
 use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
 use ecs_sidecar_core::plan::{self, Asked, Decision, Plan, Settings};
+use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::receipt::Injector;
 use ecs_sidecar_core::report::{Outcome, Report};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::io::Write;
+use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
 /// `plan`: what would be done, and why.
@@ -75,7 +76,10 @@ fn change(arguments: &Arguments, asked: Asked, out: &mut dyn Write) -> Result<Ex
     match arguments.format {
         Format::Text | Format::Json => {
             out.write_all(plan.result.text().as_bytes())?;
-            if !plan.result.text().ends_with('\n') {
+            // A file that ends without a newline stays so; what was unpacked from an answer, and what a person looks
+            // at, ends with one.
+            let unpacked = input.text != input.definition.text();
+            if !plan.result.text().ends_with('\n') && (unpacked || std::io::stdout().is_terminal()) {
                 writeln!(out)?;
             }
         }
@@ -104,7 +108,10 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         execution_policy_arn: None,
     };
-    let site = Site::find(arguments, &input.definition)?;
+    let (site, unknown) = match Site::find(arguments, &input.definition) {
+        Ok(site) => (site, None),
+        Err(error) => (Site::nowhere(), Some(error)),
+    };
     let observed = Observed {
         account: site.account,
         region: site.region,
@@ -119,6 +126,12 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
         registrar: Registrar::Unknown,
     };
     let mut plan = plan::plan(&observed, &settings);
+    // A removal, an opt-out and most skips are the same wherever the tasks run.
+    let anywhere = plan.decision == Decision::Remove
+        || plan.decision == Decision::Skip && plan.reason != Some(Reason::RoleOtherAccount);
+    if let Some(error) = unknown.filter(|_| !anywhere) {
+        return Err(error);
+    }
     let broken = check::check(&input.definition).len();
     if broken > 0 && plan.decision != Decision::Skip {
         plan.notes

@@ -44,7 +44,9 @@ pub(crate) fn choose<'a>(
         }
         (Request::Policy(name), _) => {
             return named(&name).map(Choice::Have).ok_or_else(|| {
-                Refusal::new(Reason::AsksForUnknownPolicy, format!("it asks for policy {name}, which is unknown here"))
+                let known: Vec<&str> = settings.policies.iter().map(Policy::name).collect();
+                let message = format!("it asks for {name:?}; known here: true, false, {}", known.join(", "));
+                Refusal::new(Reason::AsksForUnknownPolicy, message)
             });
         }
         (Request::OptIn, _) | (Request::Silent, Asked::Inject | Asked::Remove) => any_policy(),

@@ -195,7 +195,7 @@ impl TaskDefinition {
 
     /// What the definition says that it must run on, as written.
     pub fn requires_compatibilities(&self) -> Vec<Cow<'_, str>> {
-        self.items(task::REQUIRES_COMPATIBILITIES).filter_map(Value::as_str).collect()
+        self.items(task::REQUIRES_COMPATIBILITIES).filter_map(Value::as_str).filter(|word| !word.is_empty()).collect()
     }
 
     /// The task's CPU units.
@@ -231,12 +231,16 @@ impl TaskDefinition {
 
     /// `LINUX`, `WINDOWS_SERVER_2022_CORE` and so on, if the definition says.
     pub fn operating_system(&self) -> Option<Cow<'_, str>> {
-        self.root().get(task::RUNTIME_PLATFORM)?.get(nested::OPERATING_SYSTEM_FAMILY)?.as_str()
+        self.platform(nested::OPERATING_SYSTEM_FAMILY)
     }
 
     /// `X86_64` or `ARM64`, if the definition says.
     pub fn architecture(&self) -> Option<Cow<'_, str>> {
-        self.root().get(task::RUNTIME_PLATFORM)?.get(nested::CPU_ARCHITECTURE)?.as_str()
+        self.platform(nested::CPU_ARCHITECTURE)
+    }
+
+    fn platform(&self, key: &str) -> Option<Cow<'_, str>> {
+        self.root().get(task::RUNTIME_PLATFORM)?.get(key)?.as_str().filter(|text| !text.is_empty())
     }
 }
 

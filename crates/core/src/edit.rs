@@ -77,6 +77,14 @@ impl Path {
         (!parents.is_empty()).then(|| Self(parents.to_vec()))
     }
 
+    /// The list and the item, if this is an item of a list of a container.
+    pub(crate) fn list_of_container(&self) -> Option<(&str, &str)> {
+        match self.0.as_slice() {
+            [Step::Member(_), Step::Item(_), Step::Member(list), Step::Item(item)] => Some((list, item)),
+            _ => None,
+        }
+    }
+
     /// The value at this path, if it is there and not `null`.
     pub fn find<'a>(&self, root: Value<'a>) -> Option<Value<'a>> {
         self.0.iter().try_fold(root, |value, step| match step {

@@ -64,6 +64,23 @@ impl Upstream {
     }
 }
 
+/// Reads the prefix of a cache rule: 2 to 30 characters of a lower-case path, or `ROOT`. A trailing slash is implied.
+pub fn cache_prefix(text: &str) -> Result<String, PrefixError> {
+    let prefix = text.strip_suffix('/').unwrap_or(text);
+    let part_ok = |part: &str| {
+        part.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte))
+            && part.starts_with(|first: char| first.is_ascii_alphanumeric())
+            && part.ends_with(|last: char| last.is_ascii_alphanumeric())
+    };
+    let fine = prefix == names::ROOT_PREFIX || (2..=30).contains(&prefix.len()) && prefix.split('/').all(part_ok);
+    if fine { Ok(prefix.to_owned()) } else { Err(PrefixError) }
+}
+
+/// A text that is no prefix of a cache rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("must be 2 to 30 characters of a lower-case path such as ecr-public, or {}", names::ROOT_PREFIX)]
+pub struct PrefixError;
+
 /// The last part of an image's path, without tag and digest: `aws-xray-daemon`.
 pub fn last_path_part(image: &str) -> &str {
     let name = image.split('@').next().unwrap_or(image);
@@ -84,6 +101,16 @@ mod tests {
         ] {
             let account = "111122223333".parse().expect("an account");
             assert_eq!(upstream.cached(&account, &region.parse().expect("a Region"), "ecr-public"), expected);
+        }
+    }
+
+    #[test]
+    fn a_prefix_is_what_ecr_takes() {
+        for prefix in ["ecr-public", "ecr-public/", "a1", "team/cache", "ROOT"] {
+            assert_eq!(cache_prefix(prefix).as_deref(), Ok(prefix.trim_end_matches('/')));
+        }
+        for prefix in ["", "/", "a", "Bad Prefix/", "../x", "a//b", "x-", &"x".repeat(31)] {
+            assert_eq!(cache_prefix(prefix), Err(PrefixError), "{prefix}");
         }
     }
 

@@ -3,6 +3,7 @@
 //! Knows: a policy and a definition that may have its sidecar. Must not know: what is there already, and what AWS
 //! says of roles and images. The same source and policy always give the same intent.
 
+use crate::check;
 use crate::definition::{Size, TaskDefinition};
 use crate::digest::Digest;
 use crate::edit::{Edit, Path};
@@ -58,16 +59,19 @@ pub(crate) fn intent(
 ) -> Result<Intent, Refusal> {
     let upstream: Upstream = policy.spec.image.upstream.parse().expect("validated when the policy was read");
     let room = room(source, policy, eligible)?;
-    let mut sidecar = sidecar(source, policy, eligible, site, &room);
+    let sidecar = |fill: &dyn Fn(&Value) -> Value| sidecar(source, policy, eligible, fill, &room);
     let mut wanted = application(source, policy, eligible, site);
-    wanted.extend(room.edits);
+    wanted.extend(room.edits.iter().cloned());
 
-    sidecar.insert(container::IMAGE.to_owned(), policy.spec.image.upstream.clone().into());
+    // Account, Region and cache are beside the digest: elsewhere the same is wanted.
+    let mut anywhere = sidecar(&Value::clone);
+    anywhere.insert(container::IMAGE.to_owned(), policy.spec.image.upstream.clone().into());
     let others: Vec<Value> = wanted.iter().map(|edit| json!([edit.path.to_string(), edit.after])).collect();
-    let fingerprint = json!({ "policy": policy.name(), "container": sidecar, "others": others }).to_string();
+    let fingerprint = json!({ "policy": policy.name(), "container": anywhere, "others": others }).to_string();
     let fingerprint = Document::parse(fingerprint).expect("made of JSON");
     let digest = Digest::of(&canonical_json(fingerprint.root()));
 
+    let mut sidecar = sidecar(&|value| filled(value, policy, site));
     let image = upstream.cached(site.account, site.region, site.cache_prefix);
     sidecar.insert(container::IMAGE.to_owned(), image.into());
     let mut edits = vec![Edit {
@@ -178,9 +182,11 @@ fn memory_room(
         })
         .filter_map(|mib| u64::try_from(mib).ok())
         .fold(0, u64::saturating_add);
-    let named = source
-        .containers()
-        .any(|app| app.items(container::PORT_MAPPINGS).any(|mapping| mapping.get(nested::NAME).is_some()));
+    let named = source.containers().any(|app| {
+        app.items(container::PORT_MAPPINGS).any(|mapping| {
+            mapping.get(nested::NAME).and_then(|name| name.as_str()).is_some_and(|name| !name.is_empty())
+        })
+    });
     let headroom = if named { SERVICE_CONNECT_HEADROOM } else { 0 };
     let needed = reserved.saturating_add(wanted).saturating_add(headroom);
     if needed <= memory {
@@ -212,7 +218,7 @@ fn sidecar(
     source: &TaskDefinition,
     policy: &Policy,
     eligible: &Eligible,
-    site: &Site<'_>,
+    fill: &dyn Fn(&Value) -> Value,
     room: &Room,
 ) -> Map<String, Value> {
     let mut sidecar = Map::new();
@@ -227,12 +233,11 @@ fn sidecar(
             _ => true,
         };
         if kept {
-            sidecar.insert(key.clone(), filled(value, policy, site));
+            sidecar.insert(key.clone(), fill(value));
         }
     }
     // ECS takes a container for essential when nothing is said.
     sidecar.entry(container::ESSENTIAL).or_insert(Value::Bool(false));
-    let fill = |value: &Value| filled(value, policy, site);
     if let Some(configuration) = logging::configuration(source, policy, &eligible.made_for, fill) {
         sidecar.insert(container::LOG_CONFIGURATION.to_owned(), configuration);
     }
@@ -294,7 +299,9 @@ pub(crate) fn roles(
     let mut edits = Vec::new();
     let mut default = |key: &str, role: &str| {
         let reason = format!("the definition has no role there, and policy {} has a default", policy.name());
-        edits.push(Edit { path: Path::member(key), before: None, after: Some(quote(role)), reason });
+        // An empty string is absence, as some tools write it.
+        let before = source.root().get(key).map(|value| value.raw().to_owned());
+        edits.push(Edit { path: Path::member(key), before, after: Some(quote(role)), reason });
         Some(RoleRef::new(role))
     };
     let fargate_only = eligible.made_for.is_fargate_only();
@@ -307,8 +314,7 @@ pub(crate) fn roles(
         (None, _) => return Err(Reason::NoTaskRole.into()),
     };
     let could_be_fargate = eligible.made_for.includes_fargate()
-        || source.requires_compatibilities().is_empty()
-            && source.described().compatibilities.iter().any(|word| word == "FARGATE");
+        || source.requires_compatibilities().is_empty() && check::fargate_rules_apply(source);
     let execution = match (source.execution_role(), permissions.default_execution_role.as_deref()) {
         (Some(role), _) => Some(role),
         (None, Some(role)) if fargate_only => default(task::EXECUTION_ROLE_ARN, role),

@@ -1,7 +1,8 @@
 //! Where the sidecar logs.
 //!
-//! The sidecar logs where the app does, so that whoever runs the app finds it. It never blocks: a container whose log
-//! destination stalls stops at its next line, and a tracer must not.
+//! The sidecar logs where the app does, so that whoever runs the app finds it. With `awslogs` it never blocks: a container
+//! whose log destination stalls stops at its next line, and a tracer must not. ECS documents no such option for the other
+//! drivers; their options are taken over as they are.
 
 use crate::definition::{Container, TaskDefinition};
 use crate::keys::{container, nested};

@@ -5,7 +5,7 @@
 
 use crate::definition::Container;
 use crate::digest::Digest;
-use crate::json::{Document, Value, quote};
+use crate::json::{Document, JsonType, Value, quote};
 use crate::keys::{container, nested};
 use crate::splice::replaced;
 use std::ops::Range;
@@ -20,26 +20,51 @@ fn is_harmless_option(key: &str) -> bool {
 
 /// Where the values of a container stand that may be secret; `keep` names variables whose values may be shown.
 pub fn secrets_of(app: Container<'_>, keep: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
-    let name =
-        |variable: Value<'_>| variable.get(nested::NAME).and_then(Value::as_str).unwrap_or_default().into_owned();
-    let variables = app
-        .items(container::ENVIRONMENT)
-        .filter(|variable| !keep(&name(*variable)))
-        .filter_map(|variable| variable.get(nested::VALUE));
-    let secrets = app.items(container::SECRETS).filter_map(|secret| secret.get(nested::VALUE_FROM));
-    variables.chain(secrets).map(Value::span).chain(log_options(app)).collect()
+    let mut spans = log_options(app);
+    for list in [container::ENVIRONMENT, container::SECRETS, container::ENVIRONMENT_FILES] {
+        let Some(list) = app.get(list) else { continue };
+        spans.extend(values_of(list, &keep));
+    }
+    let credentials = app.get(container::REPOSITORY_CREDENTIALS).into_iter();
+    spans.extend(credentials.flat_map(|held| held.members().map(|(_, value)| value.span()).collect::<Vec<_>>()));
+    spans
 }
 
-/// Where the options of log drivers stand that may be secret.
+/// All that a list of variables holds but their names. What has another shape than ECS knows is hidden as a whole.
+fn values_of(list: Value<'_>, keep: impl Fn(&str) -> bool) -> Vec<Range<usize>> {
+    if list.json_type() != JsonType::Array {
+        return vec![list.span()];
+    }
+    let mut spans = Vec::new();
+    for item in list.items() {
+        let name = item.get(nested::NAME).and_then(Value::as_str);
+        match (item.json_type(), name) {
+            (JsonType::Object, Some(name)) if keep(&name) => {}
+            (JsonType::Object, _) => {
+                let hidden = item.members().filter(|(key, _)| ![nested::NAME, nested::TYPE].contains(&&**key));
+                spans.extend(hidden.map(|(_, value)| value.span()));
+            }
+            (_, _) => spans.push(item.span()),
+        }
+    }
+    spans
+}
+
+/// Where the options of log drivers stand that may be secret, and what of a log configuration nobody knows.
 fn log_options(app: Container<'_>) -> Vec<Range<usize>> {
     let mut spans = Vec::new();
     for holder in [container::LOG_CONFIGURATION, container::FIRELENS_CONFIGURATION] {
         let Some(holder) = app.get(holder) else { continue };
-        if let Some(options) = holder.get(nested::OPTIONS) {
-            spans.extend(options.members().filter(|(key, _)| !is_harmless_option(key)).map(|(_, value)| value.span()));
-        }
-        if let Some(options) = holder.get(nested::SECRET_OPTIONS) {
-            spans.extend(options.items().filter_map(|option| option.get(nested::VALUE_FROM)).map(Value::span));
+        for (key, value) in holder.members() {
+            match (&*key, value.json_type()) {
+                (nested::LOG_DRIVER | nested::TYPE, _) => {}
+                (nested::OPTIONS, JsonType::Object) => {
+                    let hidden = value.members().filter(|(key, _)| !is_harmless_option(key));
+                    spans.extend(hidden.map(|(_, value)| value.span()));
+                }
+                (nested::SECRET_OPTIONS, _) => spans.extend(values_of(value, |_| false)),
+                (_, _) => spans.push(value.span()),
+            }
         }
     }
     spans

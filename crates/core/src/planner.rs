@@ -1,6 +1,6 @@
 //! How a plan comes about. Every plan starts from the definition as its owner wrote it.
 
-use crate::check::{self, Rule};
+use crate::check::{self, Finding, Rule};
 use crate::choose::{Choice, choose};
 use crate::definition::TaskDefinition;
 use crate::digest::Digest;
@@ -9,7 +9,7 @@ use crate::eligible::eligible;
 use crate::image::Upstream;
 use crate::intent::{self, Intent, Site};
 use crate::json::Document;
-use crate::keys::container;
+use crate::keys::{container, task};
 use crate::mask;
 use crate::normalize::{canonical, same_json};
 use crate::observed::{Needs, Observed, Registrar};
@@ -37,11 +37,13 @@ fn upstream(policy: &Policy) -> Upstream {
 pub(crate) struct Planner<'a> {
     observed: &'a Observed,
     settings: &'a Settings,
+    /// What ECS would refuse of the observed definition as it is.
+    findings: Vec<Finding>,
 }
 
 impl<'a> Planner<'a> {
     pub(crate) fn new(observed: &'a Observed, settings: &'a Settings) -> Self {
-        Self { observed, settings }
+        Self { observed, settings, findings: check::check(&observed.definition) }
     }
 
     pub(crate) fn plan(&self) -> Plan {
@@ -77,6 +79,7 @@ impl<'a> Planner<'a> {
             let message = format!("the stack does not list {}", policy.spec.image.upstream);
             return Err(Refusal::new(Reason::UpstreamNotAllowed, message));
         }
+        self.decidable()?;
         let eligible = match (eligible(source, policy), undone) {
             (Ok(eligible), _) => eligible,
             (Err(refusal), Some(undone))
@@ -215,10 +218,22 @@ impl<'a> Planner<'a> {
         self.observed.definition.with(edits).map_err(|error| Refusal::new(Reason::InvalidDefinition, error.to_string()))
     }
 
+    /// Refuses a definition of other shapes than ECS takes: what it says could not be told from what it does not say.
+    fn decidable(&self) -> Result<(), Refusal> {
+        // A size may stand as a number in files; it is read all the same.
+        let sizes = [task::CPU, task::MEMORY];
+        let shape = |finding: &&Finding| finding.rule == Rule::WrongType && !sizes.contains(&finding.path.as_str());
+        match self.findings.iter().find(shape) {
+            Some(finding) => {
+                Err(Refusal::new(Reason::InvalidDefinition, format!("{}: {}", finding.path, finding.message)))
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Refuses a result that ECS would refuse for something that is in order now.
     fn still_valid(&self, result: &TaskDefinition) -> Result<(), Refusal> {
-        let before = check::check(&self.observed.definition);
-        let new = check::new_findings(&before, &check::check(result));
+        let new = check::new_findings(&self.findings, &check::check(result));
         let Some(first) = new.first() else { return Ok(()) };
         let reason = if first.rule == Rule::TooLarge {
             Reason::TooLarge

@@ -4,9 +4,11 @@
 //! member that is not set, and the AWS CLI refuses them). A `null` inside a member that ECS's model does not know is
 //! left: nobody can say what it means there.
 
+use crate::check::model::TASK;
+use crate::check::shape::Shape;
 use crate::edit::Path;
 use crate::json::{Document, JsonError, JsonType, Kind, Member, Node, Span, Value};
-use crate::keys::{container, described, nested, task};
+use crate::keys::{described, nested, task};
 use crate::splice::{self, EditError};
 
 /// The definition inside a Describe answer, with the tags that stand beside it.
@@ -51,16 +53,15 @@ pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -
         .collect();
     cut_children(root.node, &keep, &mut cuts);
     for ((name, value), keep) in root.members().zip(keep) {
-        if !keep || !task::REGISTRABLE.contains(&&*name) {
-            continue;
-        }
-        if name == task::CONTAINER_DEFINITIONS {
-            value.items().for_each(|item| cut_nulls(item, Some(&container::KNOWN), &mut cuts));
-        } else if name == task::TAGS && is_described {
-            let keep: Vec<bool> = value.items().map(|tag| !is_aws_tag(tag)).collect();
+        let Some(field) = TASK.iter().find(|field| keep && field.name == name) else { continue };
+        let is_kept = |tag: Value<'_>| !(is_described && name == task::TAGS && is_aws_tag(tag));
+        if name == task::TAGS && value.json_type() == JsonType::Array {
+            let keep: Vec<bool> = value.items().map(is_kept).collect();
             cut_children(value.node, &keep, &mut cuts);
+            let Shape::List(tag) = &field.shape else { continue };
+            value.items().filter(|tag| is_kept(*tag)).for_each(|item| cut_nulls(item, tag, &mut cuts));
         } else {
-            cut_nulls(value, None, &mut cuts);
+            cut_nulls(value, &field.shape, &mut cuts);
         }
     }
     if cuts.is_empty() {
@@ -77,22 +78,24 @@ fn is_aws_tag(tag: Value<'_>) -> bool {
         .is_some_and(|key| key.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("aws:")))
 }
 
-/// Cuts `null` members out of a value at every depth; with a list of known names only below those.
-fn cut_nulls(value: Value<'_>, known: Option<&[&str]>, cuts: &mut Vec<Span>) {
-    match value.json_type() {
-        JsonType::Object => {
-            let is_known = |name: &str| known.is_none_or(|known| known.contains(&name));
+/// Cuts out `null` members that ECS's model knows, at every depth. In a map the names are the user's own, and in a
+/// member that the model does not know everything is. A value of another type than the model has is left as it is.
+fn cut_nulls(value: Value<'_>, shape: &Shape, cuts: &mut Vec<Span>) {
+    match shape {
+        Shape::Object(_) if value.json_type() != JsonType::Object => {}
+        Shape::Object(fields) => {
+            let known = |name: &str| fields.iter().find(|field| field.name == name);
             let keep: Vec<bool> =
-                value.members().map(|(name, member)| !(member.is_null() && is_known(&name))).collect();
+                value.members().map(|(name, member)| !(member.is_null() && known(&name).is_some())).collect();
             cut_children(value.node, &keep, cuts);
             for (name, member) in value.members() {
-                if is_known(&name) {
-                    cut_nulls(member, None, cuts);
+                if let Some(field) = known(&name) {
+                    cut_nulls(member, &field.shape, cuts);
                 }
             }
         }
-        JsonType::Array => value.items().for_each(|item| cut_nulls(item, known, cuts)),
-        JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::String => {}
+        Shape::List(item) | Shape::Named(item) => value.items().for_each(|value| cut_nulls(value, item, cuts)),
+        Shape::Text | Shape::Choice(_) | Shape::Prefix(..) | Shape::Whole(..) | Shape::Flag | Shape::Map => {}
     }
 }
 
@@ -163,6 +166,17 @@ mod tests {
         let expected =
             r#"{"containerDefinitions":[{"name":"a","logConfiguration":{"logDriver":"awslogs"}}],"unknown":null}"#;
         assert_eq!(register_form(saved), expected);
+    }
+
+    #[test]
+    fn a_null_that_nobody_knows_the_meaning_of_stays() {
+        let text = r#"{"containerDefinitions":[{"healthCheck":{"command":[],"new":{"a":null}},"portMappings":[{"containerPort":80,"future":null}],"dockerLabels":{"k":null}}],"volumes":[{"name":"v","newCfg":{"a":null}}],"runtimePlatform":{"new":null}}"#;
+        assert_eq!(register_form(text), text);
+        let described =
+            r#"{"taskDefinition":{"containerDefinitions":[{}]},"tags":[{"key":"a","value":null,"new":null}]}"#;
+        let expected = r#"{"containerDefinitions":[{}],"tags":[{"key":"a","new":null}]}"#;
+        assert_eq!(register_form(described), expected);
+        assert_eq!(register_form(expected), expected);
     }
 
     #[test]

@@ -55,7 +55,7 @@ reasons! {
     UnknownNetworkMode "unknownNetworkMode" "The network mode is none that ECS knows (a template's placeholder?), so it cannot be decided how the app would reach the sidecar.";
     UnknownCompatibility "unknownCompatibility" "The required compatibility is none that ECS knows (a template's placeholder?).";
     UnreadableSize "unreadableSize" "The task's cpu or memory is no size that ECS knows (a template's placeholder?).";
-    NetworkDisabled "networkDisabled" "Every container of the app has its network disabled.";
+    NetworkDisabled "networkDisabled" "No container of the app could send to the sidecar: each has its network disabled, or is the log router.";
     InvalidDefinition "invalidDefinition" "ECS would refuse the definition as it is, in a way that leaves the decision open; `ecs-sidecar check` names it.";
     OwnDaemon "ownDaemon" "The definition already brings a daemon or collector for traces, or an app that is told to use one elsewhere. Theirs stays.";
     NameTaken "nameTaken" "A container of the user's has the sidecar's name.";

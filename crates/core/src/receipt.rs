@@ -16,6 +16,7 @@ use crate::keys::{container, nested, task};
 use crate::{mask, names, normalize, size, splice};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 
 /// Version of the label's shape. Older ones stay readable for ever.
 pub const SCHEMA: u32 = 1;
@@ -221,6 +222,7 @@ pub fn undo(definition: &TaskDefinition) -> Result<Option<Undone>, ReceiptError>
             undone.kept.push(path);
         }
     }
+    take_back_copies(&mut undone)?;
     // The carrier is there, so a receipt that does not account for it was moved or renamed by somebody.
     if undone.source.containers().any(|container| container.label(names::RECEIPT).is_some()) {
         undone.container_edited = true;
@@ -228,6 +230,32 @@ pub fn undo(definition: &TaskDefinition) -> Result<Option<Undone>, ReceiptError>
         undone.edits.clear();
     }
     Ok(Some(undone))
+}
+
+/// What was injected into a container stands in its copies too, and under another name in a renamed one.
+fn take_back_copies(undone: &mut Undone) -> Result<(), ReceiptError> {
+    if undone.container_edited {
+        return Ok(());
+    }
+    let carrier = undone.receipt.policy.clone();
+    for entry in undone.receipt.edits.clone() {
+        let Some(path) = Path::parse(&entry.path) else { continue };
+        let Some((list, item)) = path.list_of_container() else { continue };
+        let names: Vec<String> = undone.source.containers().filter_map(|app| app.name().map(Cow::into_owned)).collect();
+        for name in names {
+            let copy = Path::member(task::CONTAINER_DEFINITIONS).item(&name).then(list).item(item);
+            let same = |value: Value<'_>| normalize::same_json(entry.after.get(), value.raw());
+            if copy.find(undone.source.root()).is_some_and(same) {
+                let once = Entry { path: copy.to_string(), ..entry.clone() };
+                take_back(undone, &copy, &once).map_err(|source| ReceiptError::Value {
+                    container: carrier.clone(),
+                    path: once.path.clone(),
+                    source,
+                })?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn take_back(undone: &mut Undone, path: &Path, entry: &Entry) -> Result<(), splice::EditError> {
@@ -286,7 +314,9 @@ fn allowed_path(entry: &Entry, carrier: &str) -> Result<Path, ReceiptError> {
         .any(|list| shape == format!("{SHAPE_CONTAINER}.{list}[]"));
     let allowed = match shape.as_str() {
         SHAPE_CONTAINER => only_adds,
-        task::TASK_ROLE_ARN | task::EXECUTION_ROLE_ARN => only_adds,
+        task::TASK_ROLE_ARN | task::EXECUTION_ROLE_ARN => {
+            entry.before.as_deref().is_none_or(|before| before.get() == "\"\"")
+        }
         task::CPU => entry.before.as_deref().is_some_and(|before| is_size(before, size::parse_cpu)),
         task::MEMORY => entry.before.as_deref().is_some_and(|before| is_size(before, size::parse_memory)),
         _ => list_of_app && only_adds,

@@ -1,7 +1,10 @@
 //! What a definition asks for: a tag, or a docker label of any container of its owner.
 
 use crate::definition::TaskDefinition;
+use crate::json::Value;
+use crate::keys::{container, nested, task};
 use crate::{names, receipt};
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 /// What a definition asks for.
@@ -21,11 +24,14 @@ pub enum Request {
 
 /// Reads what a definition asks for. Injected containers do not count; `true` and `false` do in any case.
 pub fn read(definition: &TaskDefinition) -> Request {
-    let labels = definition
-        .containers()
-        .filter(|container| !receipt::is_injected(*container))
-        .filter_map(|container| container.label(names::INJECT));
-    let tags = definition.tags().filter(|(key, _)| key == names::INJECT).map(|(_, value)| value);
+    let labels =
+        definition.containers().filter(|container| !receipt::is_injected(*container)).filter_map(|container| {
+            let labels = container.get(container::DOCKER_LABELS)?;
+            labels.get(names::INJECT).map(word)
+        });
+    let tags = definition.root().get(task::TAGS).into_iter().flat_map(|tags| tags.items().collect::<Vec<_>>());
+    let tags = tags.filter(|tag| tag.get(nested::KEY).and_then(Value::as_str).is_some_and(|key| key == names::INJECT));
+    let tags = tags.map(|tag| tag.get(nested::VALUE).map(word).unwrap_or_default());
     let words: BTreeSet<String> = labels
         .chain(tags)
         .map(|word| word.trim().to_owned())
@@ -41,6 +47,11 @@ pub fn read(definition: &TaskDefinition) -> Request {
         (1, false) => Request::Policy(policies.pop_first().unwrap_or_default()),
         (_, false) => Request::Conflicting(policies),
     }
+}
+
+/// What is said, also where somebody wrote a JSON `false` for a string.
+fn word(value: Value<'_>) -> Cow<'_, str> {
+    value.as_str().unwrap_or(Cow::Borrowed(value.raw()))
 }
 
 fn is_boolean(word: &str) -> bool {

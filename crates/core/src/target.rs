@@ -64,6 +64,10 @@ pub fn is_windows(definition: &TaskDefinition) -> bool {
     }
 }
 
+/// Parts of image references that only images for Windows have.
+const WINDOWS_IMAGES: [&str; 7] =
+    ["windowsservercore", "nanoserver", "/windows/", "dotnet/framework", "ltsc2016", "ltsc2019", "ltsc2022"];
+
 fn looks_like_windows(definition: &TaskDefinition) -> bool {
     let placed = definition.root().get(task::PLACEMENT_CONSTRAINTS).is_some_and(|constraints| {
         let expressions = constraints.items().filter_map(|constraint| constraint.get(nested::EXPRESSION)?.as_str());
@@ -88,7 +92,7 @@ fn looks_like_windows(definition: &TaskDefinition) -> bool {
                 .items(container::MOUNT_POINTS)
                 .filter_map(|mount| mount.get(nested::CONTAINER_PATH)?.as_str())
                 .chain(container.get(container::WORKING_DIRECTORY).and_then(|path| path.as_str()));
-            ["windows", "nanoserver"].iter().any(|word| image.contains(word))
+            WINDOWS_IMAGES.iter().any(|word| image.contains(word))
                 || shell
                 || paths.into_iter().any(|path| is_windows_path(&path))
         })

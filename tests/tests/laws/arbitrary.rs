@@ -153,14 +153,14 @@ fn container(index: usize) -> impl Strategy<Value = Json> {
         optional("portMappings", port),
         optional("environment", pairs("name", "value", &["ZETA", "ALPHA", "beta"])),
         optional("secrets", pairs("name", "valueFrom", &["TOKEN", "PASSWORD"])),
-        optional("links", Just(Json::List(Vec::new()))),
+        optional(
+            "links",
+            prop::sample::select(&["[]", "[ ]", "[\n]"][..]).prop_map(|blank| Json::Raw(blank.to_owned())),
+        ),
         optional("logConfiguration", logs),
         optional("dockerLabels", Just(Json::object(&[("team", Json::text("a"))]))),
         optional("restartPolicy", Just(Json::object(&[("enabled", Json::Raw("true".to_owned()))]))),
-        optional(
-            "healthCheck",
-            Just(Json::object(&[("command", Json::List(vec![Json::text("CMD"), Json::text("true")]))])),
-        ),
+        optional("healthCheck", health_check()),
         optional("privileged", Just(Json::Raw("false".to_owned()))),
     ];
     (members, unknown_members()).prop_map(move |(members, unknown)| {
@@ -172,6 +172,14 @@ fn container(index: usize) -> impl Strategy<Value = Json> {
         all.extend(members.into_iter().flatten());
         all.extend(unknown);
         Json::Object(all)
+    })
+}
+
+/// With a member that nobody knows, inside one that everybody does.
+fn health_check() -> impl Strategy<Value = Json> {
+    unknown_members().prop_map(|unknown| {
+        let command = Json::List(vec![Json::text("CMD"), Json::text("true")]);
+        Json::Object([("command".to_owned(), command)].into_iter().chain(unknown).collect())
     })
 }
 
@@ -187,12 +195,16 @@ fn definition() -> impl Strategy<Value = (Vec<(String, Json)>, Layout)> {
     ];
     let count = prop_oneof![4 => 1..=3_usize, 1 => 4..=10_usize];
     let containers = count.prop_flat_map(|count| (0..count).map(container).collect::<Vec<_>>());
-    let roles = (prop::bool::weighted(0.8), prop::bool::weighted(0.8));
+    // Absent, an empty string as some tools write it, or there.
+    let role = || prop_oneof![1 => Just(None), 1 => Just(Some(false)), 8 => Just(Some(true))];
+    let roles = (role(), role());
     let layout = prop::sample::select(&[Layout::Compact, Layout::Spaced, Layout::Lines, Layout::Tabs][..]);
     let tags = optional("tags", pairs("key", "value", &["team", "stage"]));
     (platform, containers, roles, unknown_members(), tags, layout).prop_map(
         |((requires, mode, size), containers, (task_role, execution_role), unknown, tags, layout)| {
-            let role = |name: &str| Json::text(&format!("arn:aws:iam::111122223333:role/{name}"));
+            let role = |name: &str, there: bool| {
+                Json::text(&if there { format!("arn:aws:iam::111122223333:role/{name}") } else { String::new() })
+            };
             let list = |words: &[&str]| Json::List(words.iter().map(|word| Json::text(word)).collect());
             let mut members = vec![("family".to_owned(), Json::text("web"))];
             members.extend(unknown);
@@ -201,8 +213,8 @@ fn definition() -> impl Strategy<Value = (Vec<(String, Json)>, Layout)> {
             members.push(("containerDefinitions".to_owned(), Json::List(containers)));
             members.extend(size.map(|(cpu, _)| ("cpu".to_owned(), Json::text(cpu))));
             members.extend(size.map(|(_, memory)| ("memory".to_owned(), Json::text(memory))));
-            members.extend(task_role.then(|| ("taskRoleArn".to_owned(), role("app"))));
-            members.extend(execution_role.then(|| ("executionRoleArn".to_owned(), role("exec"))));
+            members.extend(task_role.map(|there| ("taskRoleArn".to_owned(), role("app", there))));
+            members.extend(execution_role.map(|there| ("executionRoleArn".to_owned(), role("exec", there))));
             members.extend(tags);
             (members, layout)
         },

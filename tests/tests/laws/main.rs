@@ -4,6 +4,7 @@ mod arbitrary;
 mod corpus;
 mod forged;
 mod lossless;
+mod shapes;
 
 use ecs_sidecar_core::check;
 use ecs_sidecar_core::definition::TaskDefinition;

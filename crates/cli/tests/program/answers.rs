@@ -58,6 +58,39 @@ fn text_shows_the_reasons_and_hides_what_may_be_secret() {
 }
 
 #[test]
+fn what_nobody_can_classify_is_hidden_as_a_whole() {
+    for part in [
+        r#""environment":[{"name":"A","Value":"hunter2"}]"#,
+        r#""environment":{"A":"hunter2"}"#,
+        r#""environment":["A=hunter2"]"#,
+        r#""repositoryCredentials":{"credentialsParameter":"hunter2"}"#,
+        r#""environmentFiles":[{"value":"hunter2","type":"s3"}]"#,
+        r#""logConfiguration":{"logDriver":"splunk","options":{"splunk-url":"u","splunk-token":"t"},"new":{"t":"hunter2"}}"#,
+    ] {
+        let input = FARGATE.replace(r#""environment":[{"name":"PASSWORD","value":"hunter2"}]"#, part);
+        assert!(input.contains("hunter2"), "{part}");
+        for format in ["text", "json"] {
+            let run = run(&["plan", "--format", format], &input);
+            assert!(!run.out.contains("hunter2") && !run.err.contains("hunter2"), "{part}: {}", run.out);
+        }
+        let patched = run(&["inject"], &input).out;
+        let label = patched.split("ecs-sidecar/receipt").nth(1).unwrap_or_default();
+        assert!(!label.contains("hunter2"), "{label}");
+    }
+}
+
+#[test]
+fn what_does_not_depend_on_the_place_needs_none() {
+    let nowhere = [("HOME", "/nonexistent")];
+    let opted_out = FARGATE.replacen('{', r#"{"tags":[{"key":"ecs-sidecar/inject","value":"false"}],"#, 1);
+    let run_plan = run_in(&["plan", "-"], opted_out.as_bytes(), &nowhere);
+    assert!(run_plan.code == Some(0) && run_plan.out.contains("(optedOut)"), "{}", run_plan.err);
+    let patched = run(&["inject"], FARGATE).out;
+    let removed = run_in(&["remove", "-"], patched.as_bytes(), &nowhere);
+    assert_eq!((removed.code, removed.out.as_str()), (Some(0), FARGATE), "to the byte, and without a newline of ours");
+}
+
+#[test]
 fn check_finds_and_its_exit_code_says_so() {
     let broken = FARGATE.replace(r#""memory":"512""#, r#""memory":"8192""#);
     let run_text = run(&["check"], &broken);

@@ -46,6 +46,13 @@ fn a_missing_file_and_a_missing_region_are_exit_code_2() {
     let run = run_in(&["plan", "-"], FARGATE.as_bytes(), &[("HOME", "/nonexistent")]);
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains("the Region is not known\nhint: pass --region"), "{}", run.err);
+
+    let wrong = [("HOME", "/nonexistent"), ("AWS_REGION", "Frankfurt")];
+    let run = run_in(&["plan", "-"], FARGATE.as_bytes(), &wrong);
+    assert!(run.err.contains("variable AWS_REGION\n  because: \"Frankfurt\" is not a Region"), "{}", run.err);
+
+    let run = run_in(&["plan", "--profile", "nope", "-"], FARGATE.as_bytes(), &[("HOME", "/nonexistent")]);
+    assert!(run.err.contains("there is no profile nope"), "{}", run.err);
 }
 
 #[test]
@@ -55,6 +62,7 @@ fn options_that_cannot_be_right_name_the_allowed_shape() {
         (["--region", "Frankfurt"], "a Region such as"),
         (["--default-task-role", "traced"], "must be a role's ARN"),
         (["--format", "yaml"], "possible values: text, json, patch"),
+        (["--cache-prefix", "../x"], "2 to 30 characters of a lower-case path"),
     ] {
         let run = run_in(&["plan", option[0], option[1], "-"], FARGATE.as_bytes(), &[]);
         assert_eq!(run.code, Some(2), "{option:?}");
@@ -76,6 +84,14 @@ fn a_policy_at_fault_is_told_by_path_line_and_what_is_allowed() {
         ),
         ("pin: tag", "pin: never", &["tag"][..]),
         ("public.ecr.aws/xray", "docker.io/amazon", &["spec.image.upstream", "public.ecr.aws"][..]),
+        (r#"command: ["--buffer-memory", "64"]"#, "command: --buffer", &["spec.container", "command", "must be an array"][..]),
+        ("containerPort: 2000", "containerPort: 99999", &["spec.container", "portMappings[0].containerPort"][..]),
+        ("dependsOn: none", "dependsOn: HEALTHY", &["spec.application.dependsOn", "none, START", "line"][..]),
+        (
+            "mode: attach",
+            "mode: attach\n    defaultTaskRole: traced",
+            &["spec.permissions.defaultTaskRole", "ARN of a role"][..],
+        ),
         ("kind: SidecarPolicy", "kind: Deployment", &["SidecarPolicy"][..]),
     ] {
         assert!(preset.contains(from), "{from}");

@@ -8,12 +8,12 @@
 mod container;
 mod fargate;
 mod logs;
-mod model;
+pub(crate) mod model;
 mod place;
 mod ports;
 mod references;
 mod rule;
-mod shape;
+pub(crate) mod shape;
 mod tags;
 mod task;
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::place::{Findings, Place, Step, is_absent, name_of};
 use crate::json::{JsonType, Value};
 
 /// What a member has to be.
-pub(super) enum Shape {
+pub(crate) enum Shape {
     /// A string.
     Text,
     /// One of these strings.
@@ -30,9 +30,9 @@ pub(super) enum Shape {
 }
 
 /// A member of an object.
-pub(super) struct Field {
-    pub(super) name: &'static str,
-    pub(super) shape: Shape,
+pub(crate) struct Field {
+    pub(crate) name: &'static str,
+    pub(crate) shape: Shape,
     pub(super) required: bool,
 }
 

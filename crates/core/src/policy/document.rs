@@ -188,6 +188,7 @@ pub enum Pin {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Application {
     /// Environment variables.
+    #[serde(deserialize_with = "validate::variables")]
     pub environment: Vec<Variable>,
     /// Whether the app waits for the sidecar.
     pub depends_on: Dependency,
@@ -234,8 +235,10 @@ pub struct Permissions {
     /// The same for the execution role, beside the stack's own policy for the sidecar's repository.
     pub execution_role: Vec<String>,
     /// Task role for Fargate definitions that have none.
+    #[serde(deserialize_with = "validate::role")]
     pub default_task_role: Option<String>,
     /// Execution role for Fargate definitions that have none.
+    #[serde(deserialize_with = "validate::role")]
     pub default_execution_role: Option<String>,
     /// Whether the instance's role will do where a definition for EC2 or EXTERNAL has no task role.
     pub trust_instance_role: bool,
@@ -278,7 +281,7 @@ pub struct Ceiling {
 /// Where the sidecar logs.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub enum Logging {
-    /// Where the app does, without ever blocking.
+    /// Where the app does; with `awslogs` without ever blocking.
     #[default]
     Inherit,
     /// Nowhere.

@@ -1,11 +1,14 @@
 //! What no policy may ask for, whoever wrote it. Judged while the document is read, so that errors know their line.
 
-use super::document::Map;
+use super::document::{Map, Variable};
+use crate::check::check;
+use crate::definition::TaskDefinition;
+use crate::ids::RoleRef;
 use crate::image::Upstream;
-use crate::keys::{container, nested};
+use crate::keys::{container, nested, task};
 use crate::names;
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// Members that a policy's container may have. Whoever may write a policy can put a container beside every app, so
 /// this lists what is harmless rather than what is not: no privileges, devices, capabilities, volumes of anybody, and
@@ -79,10 +82,12 @@ pub(super) fn sidecar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map,
                 }
                 sidecar.insert(key, value);
             }
-            if sidecar.contains_key(container::NAME) {
-                Ok(sidecar)
-            } else {
-                Err(A::Error::missing_field(container::NAME))
+            if !sidecar.contains_key(container::NAME) {
+                return Err(A::Error::missing_field(container::NAME));
+            }
+            match refused_by_ecs(&sidecar) {
+                Some(finding) => Err(A::Error::custom(finding)),
+                None => Ok(sidecar),
             }
         }
     }
@@ -109,6 +114,43 @@ fn problem_of(key: &str, value: &Value) -> Option<String> {
         _ => "must be a whole number",
     };
     (!fine).then(|| wanted.to_owned())
+}
+
+/// What ECS would refuse of the container wherever it is added, or else each definition would be told to be at fault.
+fn refused_by_ecs(sidecar: &Map) -> Option<String> {
+    let mut container = sidecar.clone();
+    container.insert(container::IMAGE.to_owned(), "image:tag".into());
+    container.entry(container::MEMORY_RESERVATION).or_insert_with(|| 4.into());
+    let app = json!({ nested::NAME: "-", container::IMAGE: "app:tag", container::MEMORY: 4 });
+    let text = json!({ task::FAMILY: "any", task::CONTAINER_DEFINITIONS: [app, container] }).to_string();
+    let definition = TaskDefinition::parse(&text).ok()?;
+    let finding = check(&definition).into_iter().find(|finding| !finding.path.contains("[-]"))?;
+    let place = finding.path.split_once("].").map_or(finding.path.as_str(), |(_, place)| place);
+    Some(format!("{place}: {}", finding.message))
+}
+
+/// The ARN of a role, if there is one.
+pub(super) fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let role = Option::<String>::deserialize(deserializer)?;
+    let is_role = |arn: &String| RoleRef::new(arn).is_well_formed() && RoleRef::new(arn).account().is_some();
+    if role.as_ref().is_none_or(is_role) {
+        return Ok(role);
+    }
+    Err(D::Error::custom("must be the ARN of a role, such as arn:aws:iam::111122223333:role/traced"))
+}
+
+/// The variables of the app, each set once in a network mode.
+pub(super) fn variables<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Variable>, D::Error> {
+    let variables = Vec::<Variable>::deserialize(deserializer)?;
+    for (index, variable) in variables.iter().enumerate() {
+        let twice = variables[..index].iter().any(|other| {
+            other.name == variable.name && other.network_modes.iter().any(|mode| variable.network_modes.contains(mode))
+        });
+        if twice {
+            return Err(D::Error::custom(format!("{} is set twice for a network mode", variable.name)));
+        }
+    }
+    Ok(variables)
 }
 
 fn is_name(text: &str) -> bool {
