@@ -1,7 +1,7 @@
 //! A plan for people: a headline, then a unified diff with the reasons beside it.
 
 use crate::error::Error;
-use crate::verbs;
+use crate::mask::masked;
 use anstyle::{AnsiColor, Style};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::plan::{Decision, Plan};
@@ -50,8 +50,8 @@ pub(crate) fn headline(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> 
 
 fn unified(before: &TaskDefinition, plan: &Plan, out: &mut dyn Write) -> Result<(), Error> {
     let family = plan.family.as_deref().unwrap_or("definition");
-    let old = verbs::visible(before, plan);
-    let new = verbs::visible(&plan.result, plan);
+    let old = masked(before, &plan.edits);
+    let new = masked(&plan.result, &plan.edits);
     let beside = reasons(&new, plan);
     let diff = TextDiff::from_lines(&old, &new);
     writeln!(out, "{STRONG}--- {family}{STRONG:#}\n{STRONG}+++ {family} with this plan{STRONG:#}")?;

@@ -1,10 +1,10 @@
 //! The four verbs: each reads a definition, has core decide, and prints.
 
 use crate::arguments::{Arguments, Format};
+use crate::diff;
 use crate::error::Error;
 use crate::input::{self, Input};
 use crate::site::Site;
-use crate::{diff, mask};
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::check::{self, Finding};
 use ecs_sidecar_core::edit::PatchOperation;
@@ -157,9 +157,4 @@ fn json(answer: &impl Serialize, out: &mut dyn Write) -> Result<(), Error> {
     let text = serde_json::to_string_pretty(answer).expect("an answer is plain JSON");
     writeln!(out, "{text}")?;
     Ok(())
-}
-
-/// A definition as people may see it.
-pub(crate) fn visible(definition: &ecs_sidecar_core::definition::TaskDefinition, plan: &Plan) -> String {
-    mask::masked(definition, &plan.edits)
 }

@@ -1,8 +1,8 @@
 //! Which policy a definition is to have, if any: by what it asks for, what it carries, and who asks.
 
+use crate::decision::{Asked, Settings};
 use crate::definition::TaskDefinition;
 use crate::eligible::eligible;
-use crate::plan::{Asked, Settings};
 use crate::policy::{Mode, Policy};
 use crate::reason::Reason;
 use crate::receipt::Undone;

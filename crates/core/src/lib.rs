@@ -3,6 +3,7 @@
 pub mod bounds;
 pub mod check;
 mod choose;
+pub mod decision;
 pub mod definition;
 pub mod digest;
 pub mod edit;
@@ -19,7 +20,6 @@ pub mod normalize;
 pub mod observed;
 mod permit;
 pub mod plan;
-mod planner;
 pub mod policy;
 mod prune;
 pub mod reason;

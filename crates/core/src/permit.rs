@@ -1,10 +1,10 @@
 //! Whether the stack's bounds, the roles and the registry let an intent come true.
 
 use crate::bounds::Bounds;
+use crate::decision::{Grant, Settings};
 use crate::ids::RoleRef;
 use crate::intent::{Roles, Site, policy_arns};
 use crate::observed::{ImageState, Observed, RoleState};
-use crate::plan::{Grant, Settings};
 use crate::policy::{PermissionsMode, Policy};
 use crate::reason::Reason;
 use crate::refusal::Refusal;

@@ -2,139 +2,337 @@
 //!
 //! Knows: everything that was observed, and nothing else. It is pure, total and deterministic: equal observations
 //! give equal plans, to the byte, whoever asks. It leaves no choice to those who act on it. Must not know: why it was
-//! asked.
+//! asked. Every plan starts from the definition as its owner wrote it.
 
-use crate::bounds::Bounds;
+use crate::check::{self, Finding, Rule};
+use crate::choose::{Choice, choose};
+pub use crate::decision::{Asked, Decision, Grant, Plan, Settings};
 use crate::definition::TaskDefinition;
 use crate::digest::Digest;
-use crate::edit::{Edit, PatchOperation};
-use crate::ids::RoleRef;
-use crate::observed::{Needs, Observed};
-use crate::planner::Planner;
-use crate::policy::Policy;
+use crate::edit::Edit;
+use crate::eligible::eligible;
+use crate::image::Upstream;
+use crate::intent::{self, Intent, Site};
+use crate::json::Document;
+use crate::keys::{container, task};
+use crate::mask;
+use crate::normalize::{canonical, same_json};
+use crate::observed::{Needs, Observed, Registrar};
+use crate::permit;
+use crate::policy::{Policy, Updates};
 use crate::reason::Reason;
-use crate::receipt::Injector;
-
-/// How a definition is to be looked at.
-#[derive(Debug, Clone)]
-pub struct Settings {
-    /// The policies that there are; the first that selects a definition wins.
-    pub policies: Vec<Policy>,
-    /// What they may ask for here.
-    pub bounds: Bounds,
-    /// Who asks.
-    pub asked: Asked,
-    /// Who injects, for the receipt.
-    pub injector: Injector,
-    /// Version of the program, for the receipt.
-    pub version: String,
-    /// The stack's managed policy for the sidecar's repository, which every execution role gets.
-    pub execution_policy_arn: Option<String>,
-}
-
-/// Who asks for the decision. Not *why*: an event, a sweep and a person that name a family all ask alike.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Asked {
-    /// The operator, on behalf of the policies.
-    Standing,
-    /// A person wants an injection, which is opting in.
-    Inject,
-    /// A person wants it taken back.
-    Remove,
-}
-
-/// What is to be done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Decision {
-    /// Register a revision with the sidecar.
-    Inject,
-    /// Register a revision with the sidecar as the policy has it now.
-    Update,
-    /// Register a revision without what was injected.
-    Remove,
-    /// Nothing: it is as it should be.
-    UpToDate,
-    /// Nothing, for a reason.
-    Skip,
-    /// Deregister the newest revision, which is ours and has lost its source.
-    Withdraw,
-}
-
-impl Decision {
-    /// The stable word for it.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Inject => "inject",
-            Self::Update => "update",
-            Self::Remove => "remove",
-            Self::UpToDate => "upToDate",
-            Self::Skip => "skip",
-            Self::Withdraw => "withdraw",
-        }
-    }
-
-    /// Whether a revision is to be registered.
-    pub fn registers(self) -> bool {
-        match self {
-            Self::Inject | Self::Update | Self::Remove => true,
-            Self::UpToDate | Self::Skip | Self::Withdraw => false,
-        }
-    }
-}
-
-impl serde::Serialize for Decision {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.label())
-    }
-}
-
-/// A managed policy that a role is to get.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Grant {
-    /// The role.
-    pub role: RoleRef,
-    /// ARN of the managed policy.
-    pub policy_arn: String,
-}
-
-/// What is to be done about a definition, and why.
-#[derive(Debug, Clone)]
-pub struct Plan {
-    /// What is to be done.
-    pub decision: Decision,
-    /// Why; an injection needs no reason beyond the policy.
-    pub reason: Option<Reason>,
-    /// The particulars, for people. Empty where the edits say it all.
-    pub message: String,
-    /// The family, if the definition names one.
-    pub family: Option<String>,
-    /// The policy that decides, if any does.
-    pub policy: Option<String>,
-    /// Digest of what the policy wants here.
-    pub digest: Option<Digest>,
-    /// The edits from the observed definition to the result.
-    pub edits: Vec<Edit>,
-    /// What roles are to get before anything is registered.
-    pub grants: Vec<Grant>,
-    /// What else a person would want to know.
-    pub notes: Vec<String>,
-    /// The definition to register; the observed one where nothing is.
-    pub result: TaskDefinition,
-}
-
-impl Plan {
-    /// The edits as a JSON Patch (RFC 6902) to the observed definition in register form.
-    pub fn patch(&self, observed: &TaskDefinition) -> Vec<PatchOperation> {
-        observed.patch(&self.edits).expect("the same edits were applied to make the plan")
-    }
-}
-
-/// What has to be looked at before [`plan`] can decide; `None` where it decides without.
-pub fn needs(definition: &TaskDefinition, settings: &Settings) -> Option<Needs> {
-    crate::planner::needs(definition, settings)
-}
+use crate::receipt::{self, Entry, Injector, Receipt, Source, Undone};
+use crate::refusal::Refusal;
+use crate::{names, splice};
+use serde_json::value::RawValue;
 
 /// Decides. Total: whatever was observed, there is a plan.
 pub fn plan(observed: &Observed, settings: &Settings) -> Plan {
     Planner::new(observed, settings).plan()
+}
+
+/// What has to be looked at before [`plan`] can decide; `None` where it decides without.
+pub fn needs(definition: &TaskDefinition, settings: &Settings) -> Option<Needs> {
+    let undone = receipt::undo(definition).ok()?;
+    let source = undone.as_ref().map_or(definition, |undone| &undone.source);
+    let Choice::Have(policy) = choose(source, undone.as_ref(), settings).ok()? else { return None };
+    let (roles, _) = eligible(source, policy).and_then(|eligible| intent::roles(source, policy, &eligible)).ok()?;
+    Some(Needs { task_role: roles.task, execution_role: roles.execution, image: upstream(policy) })
+}
+
+fn upstream(policy: &Policy) -> Upstream {
+    policy.spec.image.upstream.parse().expect("validated when the policy was read")
+}
+
+struct Planner<'a> {
+    observed: &'a Observed,
+    settings: &'a Settings,
+    /// What ECS would refuse of the observed definition as it is.
+    findings: Vec<Finding>,
+}
+
+impl<'a> Planner<'a> {
+    fn new(observed: &'a Observed, settings: &'a Settings) -> Self {
+        Self { observed, settings, findings: check::check(&observed.definition) }
+    }
+
+    fn plan(&self) -> Plan {
+        let undone = match receipt::undo(&self.observed.definition) {
+            Ok(undone) => undone,
+            Err(error) => return self.skip(Refusal::new(Reason::BrokenReceipt, error.to_string())),
+        };
+        self.decide(undone.as_ref()).unwrap_or_else(|refusal| self.skip(refusal))
+    }
+
+    fn decide(&self, undone: Option<&Undone>) -> Result<Plan, Refusal> {
+        if let Some(undone) = undone {
+            // Only a revision that our own role registered: a copy that a person made is theirs, whatever it says.
+            if self.observed.source_inactive && self.observed.registrar == Registrar::Operator && undone.is_ours() {
+                return Ok(self.nothing(Decision::Withdraw, Some(Reason::SourceInactive)));
+            }
+            if undone.container_edited {
+                return Err(Reason::UserEdited.into());
+            }
+        }
+        let source = undone.map_or(&self.observed.definition, |undone| &undone.source);
+        match (choose(source, undone, self.settings)?, undone) {
+            (Choice::Have(policy), _) => self.have(policy, source, undone),
+            (Choice::HaveNot(reason), Some(undone)) => self.remove(undone, reason),
+            (Choice::HaveNot(Reason::RemovalRequested), None) => Err(Reason::NothingToRemove.into()),
+            (Choice::HaveNot(reason), None) => Err(reason.into()),
+        }
+    }
+
+    fn have(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>) -> Result<Plan, Refusal> {
+        let upstream = upstream(policy);
+        if !self.settings.bounds.allow_upstream(&policy.spec.image.upstream) {
+            let message = format!("the stack does not list {}", policy.spec.image.upstream);
+            return Err(Refusal::new(Reason::UpstreamNotAllowed, message));
+        }
+        self.decidable()?;
+        let eligible = match (eligible(source, policy), undone) {
+            (Ok(eligible), _) => eligible,
+            (Err(refusal), Some(undone))
+                if refusal.reason == Reason::NotSelected && self.settings.asked == Asked::Standing =>
+            {
+                self.wait_for_owner(policy, undone)?;
+                return self.remove(undone, Reason::NotSelected);
+            }
+            (Err(refusal), _) => return Err(refusal),
+        };
+        let prefix = &self.observed.cache_prefix;
+        let site = Site { account: &self.observed.account, region: &self.observed.region, cache_prefix: prefix };
+        let intent = intent::intent(source, policy, &eligible, &site)?;
+        let grants = permit::grants(self.observed, self.settings, policy, &site, &intent.roles);
+        let image = permit::image(self.observed, &upstream.cached(site.account, site.region, prefix));
+        let Some(difference) = difference(&intent, undone) else {
+            return Ok(self.up_to_date(policy, intent, grants, image));
+        };
+        if let (Some(_), Some(undone)) = (difference, undone) {
+            self.wait_for_owner(policy, undone)?;
+        }
+        if self.observed.withdrawn.contains(&intent.digest) {
+            return Err(Reason::Withdrawn.into());
+        }
+        let grants = grants?;
+        image?;
+        self.inject(policy, source, undone, intent, difference, grants)
+    }
+
+    /// Refuses to touch a revision of ours that its owner has not registered anew, if the policy says to wait.
+    fn wait_for_owner(&self, policy: &Policy, undone: &Undone) -> Result<(), Refusal> {
+        let waits = self.settings.asked == Asked::Standing
+            && policy.spec.updates == Updates::OnNextRegistration
+            && self.observed.registrar != Registrar::Other
+            && undone.missing.is_empty()
+            && undone.is_ours();
+        if waits { Err(Reason::UpdatePending.into()) } else { Ok(()) }
+    }
+
+    fn inject(
+        &self,
+        policy: &Policy,
+        source: &TaskDefinition,
+        undone: Option<&Undone>,
+        intent: Intent,
+        difference: Option<Reason>,
+        grants: Vec<Grant>,
+    ) -> Result<Plan, Refusal> {
+        let receipt = self.receipt(policy, source, undone, &intent);
+        let mut wanted = intent.edits;
+        let sidecar = wanted.first_mut().expect("the first edit of an intent adds the sidecar");
+        sidecar.after = sidecar.after.as_deref().map(|container| with_receipt(container, &receipt));
+        let mut edits = undone.map(|undone| undone.edits.clone()).unwrap_or_default();
+        edits.extend(wanted);
+        let result = self.apply(&edits)?;
+        self.still_valid(&result)?;
+        let decision = if undone.is_some() { Decision::Update } else { Decision::Inject };
+        Ok(Plan {
+            policy: Some(policy.name().to_owned()),
+            digest: Some(receipt.digest),
+            edits,
+            grants,
+            notes: undone.map(kept_notes).unwrap_or_default(),
+            result,
+            ..self.nothing(decision, difference)
+        })
+    }
+
+    fn up_to_date(
+        &self,
+        policy: &Policy,
+        intent: Intent,
+        grants: Result<Vec<Grant>, Refusal>,
+        image: Result<(), Refusal>,
+    ) -> Plan {
+        // The revision is there already: what is wrong with its roles or image is told, but undoes nothing.
+        let notes = [grants.as_ref().err(), image.as_ref().err()];
+        let notes = notes.into_iter().flatten().map(|refusal| format!("{}: {}", refusal.reason, refusal.message));
+        Plan {
+            policy: Some(policy.name().to_owned()),
+            digest: Some(intent.digest),
+            notes: notes.collect(),
+            grants: grants.unwrap_or_default(),
+            ..self.nothing(Decision::UpToDate, Some(Reason::UpToDate))
+        }
+    }
+
+    fn remove(&self, undone: &Undone, reason: Reason) -> Result<Plan, Refusal> {
+        // What a pipeline injects it would inject again with its next run.
+        if self.settings.asked == Asked::Standing && undone.receipt.by != Injector::Operator {
+            return Err(Reason::InjectedElsewhere.into());
+        }
+        if self.observed.removal_withdrawn {
+            return Err(Reason::Withdrawn.into());
+        }
+        // What the owner built upon our container would be left hanging. The source itself was registered as it is.
+        if !undone.is_ours() {
+            self.still_valid(&undone.source)?;
+        }
+        Ok(Plan {
+            policy: Some(undone.receipt.policy.clone()),
+            digest: None,
+            edits: undone.edits.clone(),
+            notes: kept_notes(undone),
+            result: undone.source.clone(),
+            ..self.nothing(Decision::Remove, Some(reason))
+        })
+    }
+
+    fn receipt(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>, intent: &Intent) -> Receipt {
+        let observed = self.observed.definition.described().arn.as_ref();
+        // A revision of ours is no source: what it was made from is. But a copy that somebody registered is.
+        let ours = undone.filter(|undone| undone.is_ours() && self.observed.registrar != Registrar::Other);
+        let arn = match (ours, observed) {
+            (Some(ours), Some(observed)) => ours.receipt.source_before(observed).unwrap_or_else(|| observed.clone()),
+            (None, Some(observed)) => observed.clone(),
+            (_, None) => return self.receipt_of(policy, source, None, intent),
+        };
+        self.receipt_of(policy, source, Some(arn.to_string()), intent)
+    }
+
+    fn receipt_of(&self, policy: &Policy, source: &TaskDefinition, arn: Option<String>, intent: &Intent) -> Receipt {
+        Receipt {
+            schema: receipt::SCHEMA,
+            policy: policy.name().to_owned(),
+            digest: intent.digest.clone(),
+            by: self.settings.injector,
+            version: self.settings.version.clone(),
+            source: Source { arn, hash: Digest::of(&canonical(source)) },
+            cache_prefix: self.observed.cache_prefix.clone(),
+            edits: entries(source, &intent.edits),
+        }
+    }
+
+    fn apply(&self, edits: &[Edit]) -> Result<TaskDefinition, Refusal> {
+        self.observed.definition.with(edits).map_err(|error| Refusal::new(Reason::InvalidDefinition, error.to_string()))
+    }
+
+    /// Refuses a definition of other shapes than ECS takes: what it says could not be told from what it does not say.
+    fn decidable(&self) -> Result<(), Refusal> {
+        // A size may stand as a number in files; it is read all the same.
+        let sizes = [task::CPU, task::MEMORY];
+        let shape = |finding: &&Finding| finding.rule == Rule::WrongType && !sizes.contains(&finding.path.as_str());
+        match self.findings.iter().find(shape) {
+            Some(finding) => {
+                Err(Refusal::new(Reason::InvalidDefinition, format!("{}: {}", finding.path, finding.message)))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses a result that ECS would refuse for something that is in order now.
+    fn still_valid(&self, result: &TaskDefinition) -> Result<(), Refusal> {
+        let new = check::new_findings(&self.findings, &check::check(result));
+        let Some(first) = new.first() else { return Ok(()) };
+        let reason = if first.rule == Rule::TooLarge {
+            Reason::TooLarge
+        } else if first.rule == Rule::TooManyContainers {
+            Reason::TooManyContainers
+        } else {
+            Reason::WouldBeInvalid
+        };
+        Err(Refusal::new(reason, format!("{}: {}", first.path, first.message)))
+    }
+
+    fn skip(&self, refusal: Refusal) -> Plan {
+        Plan { message: refusal.message, ..self.nothing(Decision::Skip, Some(refusal.reason)) }
+    }
+
+    /// A plan that changes nothing, to be filled in.
+    fn nothing(&self, decision: Decision, reason: Option<Reason>) -> Plan {
+        Plan {
+            decision,
+            reason,
+            message: reason.map(|reason| reason.meaning().to_owned()).unwrap_or_default(),
+            family: self.observed.definition.family().map(std::borrow::Cow::into_owned),
+            policy: None,
+            digest: None,
+            edits: Vec::new(),
+            grants: Vec::new(),
+            notes: Vec::new(),
+            result: self.observed.definition.clone(),
+        }
+    }
+}
+
+/// How what is wanted differs from what is there. `None`: not at all. `Some(None)`: nothing is there.
+fn difference(intent: &Intent, undone: Option<&Undone>) -> Option<Option<Reason>> {
+    let Some(undone) = undone else { return Some(None) };
+    if undone.receipt.digest != intent.digest {
+        return Some(Some(Reason::PolicyChanged));
+    }
+    let same_places =
+        undone.receipt.edits.len() == intent.edits.len()
+            && undone.receipt.edits.iter().zip(&intent.edits).all(|(entry, edit)| {
+                entry.path == edit.path.to_string() && same_json(entry.after.get(), &receipted(edit))
+            });
+    let all_there = undone.missing.is_empty() && undone.kept.is_empty();
+    if same_places && all_there { None } else { Some(Some(Reason::Drifted)) }
+}
+
+/// What a receipt says that an edit wrote.
+fn receipted(edit: &Edit) -> String {
+    mask::fingerprinted(edit.after.as_deref().unwrap_or("null"))
+}
+
+/// The receipt's entries for edits that are made to a source.
+fn entries(source: &TaskDefinition, edits: &[Edit]) -> Vec<Entry> {
+    let raw = |text: &str| RawValue::from_string(text.to_owned()).expect("edits hold JSON");
+    let mut made = Vec::new();
+    edits
+        .iter()
+        .map(|edit| {
+            let list = edit.path.parent().filter(|list| list.find(source.root()).is_none() && !made.contains(list));
+            made.extend(list.clone());
+            Entry {
+                path: edit.path.to_string(),
+                before: edit.before.as_deref().map(raw),
+                after: raw(&receipted(edit)),
+                made_list: list.is_some(),
+            }
+        })
+        .collect()
+}
+
+/// The sidecar with its receipt as a docker label.
+fn with_receipt(sidecar: &str, receipt: &Receipt) -> String {
+    let document = Document::parse(sidecar).expect("an intent holds JSON");
+    let labels = crate::edit::Path::member(container::DOCKER_LABELS);
+    let document = match labels.find(document.root()) {
+        Some(_) => document,
+        None => splice::change(&document, &labels, Some("{}")).expect("a member can be added to an object").0,
+    };
+    let label = crate::json::quote(&receipt.to_label());
+    let (document, _) = splice::change(&document, &labels.then(names::RECEIPT), Some(&label))
+        .expect("a member can be added to an object");
+    document.text().to_owned()
+}
+
+fn kept_notes(undone: &Undone) -> Vec<String> {
+    undone
+        .kept
+        .iter()
+        .map(|path| format!("{}: {path} holds another value than was injected, and stays", Reason::UserEdited))
+        .collect()
 }

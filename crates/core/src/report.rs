@@ -2,9 +2,9 @@
 //!
 //! Holds no values of a definition but those that the operator writes itself.
 
+use crate::decision::{Decision, Plan};
 use crate::ids::Arn;
 use crate::mask::tellable;
-use crate::plan::{Decision, Plan};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 use serde::Serialize;
@@ -177,7 +177,7 @@ impl ReportedEdit {
 }
 
 impl ReportedGrant {
-    fn new(grant: &crate::plan::Grant) -> Self {
+    fn new(grant: &crate::decision::Grant) -> Self {
         Self { role: grant.role.to_string(), policy_arn: grant.policy_arn.clone() }
     }
 }

@@ -3,7 +3,6 @@
 import json
 
 import pytest
-from botocore.exceptions import ClientError
 
 
 @pytest.fixture
@@ -21,14 +20,21 @@ def without(ministack, stack):
     put(document["Statement"])
 
 
-@pytest.mark.parametrize("sid", ["Observe", "Register"])
-def test_function_without_a_statement_registers_nothing(ministack, stack, definition, family, without, sid):
-    arn = ministack.client("ecs").register_task_definition(**definition)["taskDefinition"]["taskDefinitionArn"]
-    without(sid)
-    try:
-        report = stack.invoke("reconcile", family=family)
-    except (AssertionError, ClientError):
-        report = {"registered": None}
-    assert report["registered"] is None
-    listed = ministack.client("ecs").list_task_definitions(familyPrefix=family)["taskDefinitionArns"]
-    assert listed == [arn]
+@pytest.fixture
+def registered(ministack, definition, family):
+    """A family that asks for a sidecar; afterwards it must be as it was."""
+    ecs = ministack.client("ecs")
+    arn = ecs.register_task_definition(**definition)["taskDefinition"]["taskDefinitionArn"]
+    yield arn
+    assert ecs.list_task_definitions(familyPrefix=family)["taskDefinitionArns"] == [arn]
+
+
+def test_a_function_that_may_not_look_fails_and_says_so(stack, family, registered, without):
+    without("Observe")
+    with pytest.raises(AssertionError, match="AccessDenied"):
+        stack.invoke("reconcile", family=family)
+
+
+def test_a_function_that_may_not_register_reports_it(stack, family, registered, without):
+    without("Register")
+    assert stack.invoke("reconcile", family=family)["reason"] == "permissionDenied"

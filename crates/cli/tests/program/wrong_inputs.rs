@@ -84,7 +84,11 @@ fn a_policy_at_fault_is_told_by_path_line_and_what_is_allowed() {
         ),
         ("pin: tag", "pin: never", &["tag"][..]),
         ("public.ecr.aws/xray", "docker.io/amazon", &["spec.image.upstream", "public.ecr.aws"][..]),
-        (r#"command: ["--buffer-memory", "64"]"#, "command: --buffer", &["spec.container", "command", "must be an array"][..]),
+        (
+            r#"command: ["--buffer-memory", "64"]"#,
+            "command: --buffer",
+            &["spec.container", "command", "must be an array"][..],
+        ),
         ("containerPort: 2000", "containerPort: 99999", &["spec.container", "portMappings[0].containerPort"][..]),
         ("dependsOn: none", "dependsOn: HEALTHY", &["spec.application.dependsOn", "none, START", "line"][..]),
         (

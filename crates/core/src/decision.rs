@@ -1,0 +1,126 @@
+//! What a plan is, and how it is asked for.
+//!
+//! Knows: the words of the answer. Must not know: how it comes about.
+
+use crate::bounds::Bounds;
+use crate::definition::TaskDefinition;
+use crate::digest::Digest;
+use crate::edit::{Edit, PatchOperation};
+use crate::ids::RoleRef;
+use crate::policy::Policy;
+use crate::reason::Reason;
+use crate::receipt::Injector;
+
+/// How a definition is to be looked at.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The policies that there are; the first that selects a definition wins.
+    pub policies: Vec<Policy>,
+    /// What they may ask for here.
+    pub bounds: Bounds,
+    /// Who asks.
+    pub asked: Asked,
+    /// Who injects, for the receipt.
+    pub injector: Injector,
+    /// Version of the program, for the receipt.
+    pub version: String,
+    /// The stack's managed policy for the sidecar's repository, which every execution role gets.
+    pub execution_policy_arn: Option<String>,
+}
+
+/// Who asks for the decision. Not *why*: an event, a sweep and a person that name a family all ask alike.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asked {
+    /// The operator, on behalf of the policies.
+    Standing,
+    /// A person wants an injection, which is opting in.
+    Inject,
+    /// A person wants it taken back.
+    Remove,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// Register a revision with the sidecar.
+    Inject,
+    /// Register a revision with the sidecar as the policy has it now.
+    Update,
+    /// Register a revision without what was injected.
+    Remove,
+    /// Nothing: it is as it should be.
+    UpToDate,
+    /// Nothing, for a reason.
+    Skip,
+    /// Deregister the newest revision, which is ours and has lost its source.
+    Withdraw,
+}
+
+impl Decision {
+    /// The stable word for it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Inject => "inject",
+            Self::Update => "update",
+            Self::Remove => "remove",
+            Self::UpToDate => "upToDate",
+            Self::Skip => "skip",
+            Self::Withdraw => "withdraw",
+        }
+    }
+
+    /// Whether a revision is to be registered.
+    pub fn registers(self) -> bool {
+        match self {
+            Self::Inject | Self::Update | Self::Remove => true,
+            Self::UpToDate | Self::Skip | Self::Withdraw => false,
+        }
+    }
+}
+
+impl serde::Serialize for Decision {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.label())
+    }
+}
+
+/// A managed policy that a role is to get.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Grant {
+    /// The role.
+    pub role: RoleRef,
+    /// ARN of the managed policy.
+    pub policy_arn: String,
+}
+
+/// What is to be done about a definition, and why.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    /// What is to be done.
+    pub decision: Decision,
+    /// Why; an injection needs no reason beyond the policy.
+    pub reason: Option<Reason>,
+    /// The particulars, for people. Empty where the edits say it all.
+    pub message: String,
+    /// The family, if the definition names one.
+    pub family: Option<String>,
+    /// The policy that decides, if any does.
+    pub policy: Option<String>,
+    /// Digest of what the policy wants here.
+    pub digest: Option<Digest>,
+    /// The edits from the observed definition to the result.
+    pub edits: Vec<Edit>,
+    /// What roles are to get before anything is registered.
+    pub grants: Vec<Grant>,
+    /// What else a person would want to know.
+    pub notes: Vec<String>,
+    /// The definition to register; the observed one where nothing is.
+    pub result: TaskDefinition,
+}
+
+impl Plan {
+    /// The edits as a JSON Patch (RFC 6902) to the observed definition in register form.
+    pub fn patch(&self, observed: &TaskDefinition) -> Vec<PatchOperation> {
+        observed.patch(&self.edits).expect("the same edits were applied to make the plan")
+    }
+}
