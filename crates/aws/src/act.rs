@@ -6,15 +6,17 @@
 //! shadow somebody's newer work, or to ask more of an instance than the original, is deregistered before anything else.
 
 use crate::clients::{CALL, Clients};
+use crate::demands::requires_more;
 use crate::ecs::Registration;
 use crate::error::{Error, Said};
-use crate::gap::{self, Verdict, number_of};
+use crate::gap::{Gap, Verdict, number_of};
 use crate::iam::Attachment;
 use crate::observe::Sight;
 use crate::reconcile::Deadline;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::Arn;
-use ecs_sidecar_core::keys::{container, nested, task};
+use ecs_sidecar_core::keys::task;
+use ecs_sidecar_core::mask::secrets_of;
 use ecs_sidecar_core::normalize;
 use ecs_sidecar_core::plan::{Decision, Grant, Plan};
 use ecs_sidecar_core::reason::Reason;
@@ -22,6 +24,7 @@ use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::Outcome;
 use futures_util::future::try_join_all;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 /// What came of acting on a plan.
 #[derive(Debug)]
@@ -46,15 +49,11 @@ impl From<Outcome> for Acted {
     }
 }
 
-/// Attributes that any sidecar from a private registry with a memory reservation needs, and that every agent offers
-/// since 2016: they are no reason to withhold it. Whatever else is new might leave a task without an instance.
-const OFFERED_BY_ALL: [&str; 2] = ["com.amazonaws.ecs.capability.ecr-auth", "ecs.capability.execution-role-ecr-pull"];
+/// How long a registration may take with what has to follow it: the look at the gap, and a deregistration.
+const TO_REGISTER: Duration = Duration::from_secs(3 * CALL.as_secs());
 
 /// Shorter values are flags and numbers, which would tear the message apart.
 const SHORTEST_SECRET: usize = 4;
-
-/// Versions of Docker's API; the newest that ECS asks for is of 2015.
-const DOCKER_API: &str = "com.amazonaws.ecs.capability.docker-remote-api.";
 
 /// Does what the plan says.
 ///
@@ -68,7 +67,8 @@ pub async fn act(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadli
         return Ok(Outcome::Refused { refusal, deregistered: Vec::new() }.into());
     }
     match plan.decision {
-        Decision::UpToDate | Decision::Skip => Ok(Outcome::Nothing.into()),
+        Decision::UpToDate | Decision::Skip if plan.grants.is_empty() => Ok(Outcome::Nothing.into()),
+        Decision::UpToDate | Decision::Skip => Ok(Outcome::Granted.into()),
         Decision::Withdraw => {
             clients.ecs.deregister(&sight.newest).await?;
             Ok(Outcome::Deregistered { arns: vec![sight.newest.clone()] }.into())
@@ -96,7 +96,7 @@ async fn grant(clients: &Clients, grants: &[Grant]) -> Result<Option<Refusal>, E
 }
 
 async fn register(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadline) -> Result<Acted, Error> {
-    deadline.allow(CALL, "register", &sight.family)?;
+    deadline.allow(TO_REGISTER, "register", &sight.family)?;
     let (arn, answer) = match clients.ecs.register(&sight.family, &plan.result).await? {
         Registration::Registered { arn, definition } => (arn, definition),
         Registration::Refused(said) => {
@@ -110,17 +110,18 @@ async fn register(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadl
         let refusal = Refusal::new(Reason::RequiresMore, message);
         return Ok(Outcome::Refused { refusal, deregistered: vec![arn] }.into());
     }
-    let ours = number_of(&arn).unwrap_or(u64::MAX);
-    match gap::judge(&clients.ecs, &sight.family, sight.number + 1..ours, &[], &answer).await? {
+    let numbers = sight.number.saturating_add(1)..number_of(&arn).unwrap_or(u64::MAX);
+    let gap = Gap { ecs: &clients.ecs, family: &sight.family, role: &clients.role, numbers, inactive: &[] };
+    match gap.judge(&answer).await? {
         Verdict::Clear => {
             let notes = differences(&plan.result, &answer);
             Ok(Acted::Done { outcome: Outcome::Registered { arn, deregistered: Vec::new() }, notes })
         }
-        Verdict::Shadows(_) => {
+        Verdict::Shadows => {
             clients.ecs.deregister(&arn).await?;
             Ok(Acted::Conflict { deregistered: arn })
         }
-        Verdict::Surplus(_) => {
+        Verdict::Surplus => {
             clients.ecs.deregister(&arn).await?;
             Ok(Outcome::Deregistered { arns: vec![arn] }.into())
         }
@@ -141,36 +142,17 @@ fn refused_because(sent: &TaskDefinition, said: &Said) -> Reason {
     if names_one { Reason::FieldRefused } else { Reason::RegistrationRefused }
 }
 
-/// ECS's words without the values of environment variables, should it quote one: they may be secrets.
+/// ECS's words without what may be secret, should it quote any of it.
 fn masked(message: &str, sent: &TaskDefinition) -> String {
-    let values = sent.containers().flat_map(|container| {
-        let variables = container.items(container::ENVIRONMENT).collect::<Vec<_>>();
-        variables.into_iter().filter_map(|variable| variable.get(nested::VALUE)?.as_str())
-    });
-    let mut values: Vec<_> = values.filter(|value| value.len() >= SHORTEST_SECRET).collect();
+    let spans = sent.containers().flat_map(|container| secrets_of(container, |_| false));
+    let written: Vec<&str> = spans.map(|span| &sent.text()[span]).collect();
+    // As it stands in the JSON, where a quote has a backslash before it, and as it reads.
+    let read = written.iter().filter_map(|json| serde_json::from_str::<String>(json).ok());
+    let bare = written.iter().map(|json| json.trim_matches('"').to_owned());
+    let mut values: Vec<String> = read.chain(bare).filter(|value| value.len() >= SHORTEST_SECRET).collect();
     // A value may be part of another.
     values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-    values.iter().fold(message.to_owned(), |message, value| message.replace(&**value, "***"))
-}
-
-/// What the new revision asks of an instance that the one before did not, if tasks run on instances at all.
-pub(crate) fn requires_more(before: &TaskDefinition, after: &TaskDefinition) -> Option<String> {
-    let fargate_only = before.requires_compatibilities().iter().all(|word| word == "FARGATE");
-    if fargate_only && !before.requires_compatibilities().is_empty() {
-        return None;
-    }
-    let (before, after) = (before.described(), after.described());
-    let harmless = |name: &str| name.starts_with(DOCKER_API) || OFFERED_BY_ALL.contains(&name);
-    let more = after.requires_attributes.iter().filter(|name| !before.requires_attributes.contains(name));
-    let more: Vec<&str> = more.map(String::as_str).filter(|name| !harmless(name)).collect();
-    let lost = before.compatibilities.iter().filter(|word| !after.compatibilities.contains(word));
-    let lost: Vec<&str> = lost.map(String::as_str).collect();
-    match (more.as_slice(), lost.as_slice()) {
-        ([], []) => None,
-        (more, []) => Some(format!("it would need {}", more.join(", "))),
-        ([], lost) => Some(format!("it would no longer run on {}", lost.join(", "))),
-        (more, lost) => Some(format!("it would need {}, and not run on {}", more.join(", "), lost.join(", "))),
-    }
+    values.iter().fold(message.to_owned(), |message, value| message.replace(value, "***"))
 }
 
 /// Names of the outermost members that ECS keeps otherwise than they were sent; never their values.
@@ -193,33 +175,6 @@ fn differences(sent: &TaskDefinition, kept: &TaskDefinition) -> Vec<String> {
 mod tests {
     use super::*;
 
-    fn described(compatibility: &str, attributes: &[&str], compatibilities: &[&str]) -> TaskDefinition {
-        let attributes: Vec<_> = attributes.iter().map(|name| serde_json::json!({ "name": name })).collect();
-        let answer = serde_json::json!({ "taskDefinition": {
-            "family": "web",
-            "requiresCompatibilities": [compatibility],
-            "containerDefinitions": [{ "name": "web" }],
-            "requiresAttributes": attributes,
-            "compatibilities": compatibilities,
-        }});
-        TaskDefinition::parse(&answer.to_string()).expect("a definition")
-    }
-
-    #[test]
-    fn on_instances_nothing_may_be_asked_for_that_was_not_before() {
-        let before = described("EC2", &["a"], &["EC2", "EXTERNAL"]);
-        let same = described(
-            "EC2",
-            &["a", OFFERED_BY_ALL[0], "com.amazonaws.ecs.capability.docker-remote-api.1.21"],
-            &["EC2", "EXTERNAL"],
-        );
-        assert_eq!(requires_more(&before, &same), None);
-        let more = described("EC2", &["a", "ecs.capability.container-restart-policy"], &["EC2"]);
-        let message = requires_more(&before, &more).expect("more");
-        assert!(message.contains("restart-policy") && message.contains("EXTERNAL"), "{message}");
-        assert_eq!(requires_more(&described("FARGATE", &[], &[]), &more), None);
-    }
-
     #[test]
     fn a_refusal_that_names_an_unknown_member_of_ours_is_the_members() {
         let text = r#"{"family":"web","containerDefinitions":[{"name":"web"}],"brandNew":1}"#;
@@ -231,10 +186,22 @@ mod tests {
     }
 
     #[test]
-    fn what_ecs_quotes_of_the_environment_is_masked() {
-        let text = r#"{"family":"web","containerDefinitions":[{"name":"web","environment":[{"name":"A","value":"hunter2"},{"name":"B","value":"1"}]}]}"#;
-        let sent = TaskDefinition::parse(text).expect("a definition");
+    fn what_ecs_quotes_of_secrets_is_masked() {
+        let text = serde_json::json!({ "family": "web", "containerDefinitions": [{
+            "name": "web",
+            "environment": [{ "name": "A", "value": "hunter2" }, { "name": "B", "value": "1" }, { "name": "C", "value": "a\"b\"c" }],
+            "secrets": [{ "name": "D", "valueFrom": "parameter/hidden" }],
+            "logConfiguration": {
+                "logDriver": "splunk",
+                "options": { "splunk-token": "token-9" },
+                "secretOptions": [{ "name": "splunk-url", "valueFrom": "parameter/url" }],
+            },
+        }]});
+        let sent = TaskDefinition::parse(&text.to_string()).expect("a definition");
         assert_eq!(masked("value hunter2 of 1 is bad", &sent), "value *** of 1 is bad");
+        for secret in ["token-9", "parameter/hidden", "parameter/url", r#"a"b"c"#, r#"a\"b\"c"#] {
+            assert_eq!(masked(&format!("<{secret}>"), &sent), "<***>");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use crate::queue::DeadLetters;
 use crate::settings::Settings;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
+use ecs_sidecar_core::ids::RoleRef;
 use std::time::Duration;
 
 /// How long a connection may take to come about.
@@ -29,6 +30,8 @@ pub struct Clients {
     pub ecr: Ecr,
     /// Where messages go that nobody understands, if there is such a queue.
     pub dead_letters: Option<DeadLetters>,
+    /// Whom ECS names as the registrar of what these register.
+    pub role: RoleRef,
 }
 
 impl Clients {
@@ -39,6 +42,7 @@ impl Clients {
             iam: Iam::new(config),
             ecr: Ecr::new(config),
             dead_letters: settings.dead_letter_queue.clone().map(|url| DeadLetters::new(config, url)),
+            role: settings.role.clone(),
         }
     }
 }

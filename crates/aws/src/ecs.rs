@@ -10,7 +10,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_types::SdkConfig;
 use bytes::Bytes;
-use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::definition::{InputError, TaskDefinition};
 use ecs_sidecar_core::ids::{Arn, Family};
 
 /// What ECS answers to a Describe of something that does not exist. It has no code of its own for that.
@@ -84,8 +84,7 @@ impl Ecs {
         match (keep.take().filter(Answer::is_success), sent) {
             (Some(answer), _) => {
                 let unreadable = |source| Error::Unreadable { object: what.to_owned(), source };
-                let text = String::from_utf8_lossy(&answer.body);
-                TaskDefinition::parse_dropping(&text, &self.read_only).map(Some).map_err(unreadable)
+                read(&answer.body, &self.read_only).map(Some).map_err(unreadable)
             }
             (None, Err(error)) => {
                 let error = Error::call("DescribeTaskDefinition", what, &error);
@@ -130,7 +129,7 @@ impl Ecs {
 
     /// Reads a success from the bytes alone: the typed client may stumble over a member that it does not know.
     fn registered(&self, family: &Family, answer: &Answer) -> Result<Registration, Error> {
-        let definition = TaskDefinition::parse_dropping(&String::from_utf8_lossy(&answer.body), &self.read_only)
+        let definition = read(&answer.body, &self.read_only)
             .map_err(|error| uncertain(family, &format!("an answer that cannot be read: {error}")))?;
         match definition.described().arn.clone() {
             Some(arn) => Ok(Registration::Registered { arn, definition: Box::new(definition) }),
@@ -140,16 +139,24 @@ impl Ecs {
 
     /// Makes a revision INACTIVE.
     ///
-    /// Guarantees: done once or twice is the same, so the client may send it again.
-    /// Assumptions: `DeregisterTaskDefinition` is allowed. What runs on the revision keeps running.
+    /// Guarantees: done once or twice is the same, so the client may send it again. After a success the revision is
+    /// not ACTIVE.
+    /// Assumptions: `DeregisterTaskDefinition` and `DescribeTaskDefinition` are allowed. What runs on the revision keeps
+    /// running.
     /// Errors: [`Error::Call`]. A revision that is not ACTIVE any more is none.
     pub async fn deregister(&self, arn: &Arn) -> Result<(), Error> {
-        match self.client.deregister_task_definition().task_definition(arn.as_str()).send().await {
-            Ok(_) => Ok(()),
-            Err(error) => {
-                let error = Error::call("DeregisterTaskDefinition", arn.as_str(), &error);
-                if error.is_code(&NO_SUCH_DEFINITION) { Ok(()) } else { Err(error) }
-            }
+        let sent = self.client.deregister_task_definition().task_definition(arn.as_str()).send().await;
+        let Err(error) = sent else { return Ok(()) };
+        let error = Error::call("DeregisterTaskDefinition", arn.as_str(), &error);
+        if !error.is_code(&NO_SUCH_DEFINITION) {
+            return Err(error);
+        }
+        // The code says "gone already" as well as anything else that ECS may dislike; a look tells.
+        let status = self.describe(arn.as_str()).await?.map(|found| found.described().status.clone());
+        match status {
+            Some(None) => Err(error),
+            Some(Some(status)) if status == "ACTIVE" => Err(error),
+            Some(Some(_)) | None => Ok(()),
         }
     }
 
@@ -189,6 +196,12 @@ impl Ecs {
     }
 }
 
+/// Reads the body of an answer. What is not UTF-8 is an error: replacing a byte would register something else.
+fn read(body: &[u8], read_only: &[String]) -> Result<TaskDefinition, InputError> {
+    let text = std::str::from_utf8(body).map_err(|error| InputError::Shape(format!("not UTF-8: {error}")))?;
+    TaskDefinition::parse_dropping(text, read_only)
+}
+
 /// What an unsuccessful answer to a registration proves.
 fn judge_refusal(
     family: &Family,
@@ -216,4 +229,21 @@ fn judge_refusal(
 fn uncertain(family: &Family, message: &str) -> Error {
     let said = Said { code: None, message: message.to_owned() };
     Error::Uncertain { family: family.as_str().to_owned(), said }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_is_not_utf_8_is_not_changed_but_refused() {
+        let mut body =
+            br#"{"taskDefinition":{"family":"web","containerDefinitions":[{"name":"web","image":"caf*"}]}}"#.to_vec();
+        assert!(read(&body, &[]).is_ok());
+        let star = body.iter().position(|byte| *byte == b'*').expect("it is there");
+        // As Latin-1 has it.
+        body[star] = 0xE9;
+        let error = read(&body, &[]).expect_err("no UTF-8").to_string();
+        assert!(error.contains("UTF-8"), "{error}");
+    }
 }

@@ -5,10 +5,12 @@
 
 pub mod act;
 pub mod clients;
+mod demands;
 pub mod ecr;
 pub mod ecs;
 pub mod error;
 mod gap;
+pub mod history;
 pub mod iam;
 pub mod memory;
 pub mod observe;

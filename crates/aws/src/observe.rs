@@ -5,18 +5,15 @@
 use crate::clients::Clients;
 use crate::ecs::Listed;
 use crate::error::{Error, Failure, Said};
-use crate::gap::{self, Verdict, number_of};
+use crate::gap::number_of;
+use crate::history::{History, Unfinished};
 use crate::memory::Memory;
 use crate::settings::Settings;
 use ecs_sidecar_core::definition::TaskDefinition;
-use ecs_sidecar_core::digest::Digest;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
-use ecs_sidecar_core::observed::{ImageState, Needs, Observed, Registrar, RoleState};
-use ecs_sidecar_core::{plan, receipt};
-use futures_util::future::{join_all, try_join, try_join3};
-
-/// How many deregistered revisions behind the newest ACTIVE one are looked at for withdrawals.
-const WITHDRAWALS: usize = 5;
+use ecs_sidecar_core::observed::{ImageState, Needs, Observed, RoleState};
+use ecs_sidecar_core::plan;
+use futures_util::future::{try_join, try_join3};
 
 /// Whether facts from earlier reconciles may stand in for calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +39,16 @@ pub struct Sight {
     pub needs: Option<Needs>,
     /// Whether a fact came from memory.
     pub remembered: bool,
-    /// What an interrupted act left behind: the newest revision is ours, and should not be there.
-    pub leftover: Option<Arn>,
+    /// The roles of which IAM said just now what they have.
+    pub fresh: Vec<RoleRef>,
+    /// What an act that was cut off left behind.
+    pub unfinished: Option<Unfinished>,
 }
 
 /// Looks at a family. `None`: it has no ACTIVE revision.
 ///
 /// Guarantees: nothing is written. Three levels of calls at most: the newest revision beside the list of INACTIVE
-/// ones; then roles, image, withdrawals and gap side by side. (An emulator's INACTIVE answer adds two.)
+/// ones; then roles, image and what other revisions tell, side by side. (An emulator's INACTIVE answer adds two.)
 /// Assumptions: `DescribeTaskDefinition`, `ListTaskDefinitions`; without `ListAttachedRolePolicies` or
 /// `DescribeImages` the observation says so instead of failing.
 /// Errors: those of the calls; all of them may be retried.
@@ -66,18 +65,12 @@ pub async fn observe(
     let Some((arn, number)) = arn.and_then(|arn| number_of(&arn).map(|number| (arn, number))) else {
         return Err(nameless(family));
     };
-    let registrar = registrar(&definition, &settings.role);
     let needs = plan::needs(&definition, &settings.plan);
-    let ours = receipt::ours(&definition).and_then(|receipt| receipt.source_arn());
-    let source_inactive = ours.as_ref().is_some_and(|source| inactive.contains(source));
-    let sources = [Some(&arn), ours.as_ref()];
-    let mut look = Look { clients, settings, memory, trust, remembered: false };
-    let (withdrawn, leftover, facts) = try_join3(
-        async { Ok(withdrawn(clients, &inactive, number, &sources).await) },
-        leftover(clients, family, &definition, number, registrar, ours.as_ref(), &inactive),
-        look.facts(needs.as_ref()),
-    )
-    .await?;
+    let history = History::new(&clients.ecs, &settings.role, family, &definition, (&arn, number), &inactive);
+    let (source_inactive, registrar) = (history.source_inactive(), history.registrar);
+    let look = Look { clients, settings, memory, trust };
+    let (withdrawn, unfinished, facts) =
+        try_join3(history.withdrawn(), history.unfinished(), look.facts(needs.as_ref())).await?;
     let observed = Observed {
         account: settings.account.clone(),
         region: settings.region.clone(),
@@ -86,13 +79,13 @@ pub async fn observe(
         image: facts.image,
         task_role: facts.task_role,
         execution_role: facts.execution_role,
-        withdrawn,
-        removal_withdrawn: false,
+        withdrawn: withdrawn.digests,
+        removal_withdrawn: withdrawn.removal,
         source_inactive,
         registrar,
     };
-    let remembered = look.remembered;
-    Ok(Some(Sight { observed, newest: arn, family: family.clone(), number, needs, remembered, leftover }))
+    let (remembered, fresh, family) = (facts.remembered, facts.fresh, family.clone());
+    Ok(Some(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished }))
 }
 
 /// The newest ACTIVE revision. ECS answers it to the bare family; some emulators answer the newest of any status.
@@ -110,52 +103,13 @@ async fn newest(clients: &Clients, family: &Family) -> Result<Option<TaskDefinit
     }
 }
 
-/// Who registered a revision: a session of our role, somebody else, or nobody says.
-fn registrar(definition: &TaskDefinition, role: &RoleRef) -> Registrar {
-    let Some(by) = definition.described().registered_by.as_deref() else { return Registrar::Unknown };
-    let Ok(by) = by.parse::<Arn>() else { return Registrar::Other };
-    // A session's ARN has the role's name without its path.
-    let session = by.resource().strip_prefix("assumed-role/").and_then(|rest| rest.split('/').next());
-    let same = session == Some(role.name()) && by.account() == role.account();
-    if same { Registrar::Operator } else { Registrar::Other }
-}
-
-/// Digests of patches of the newest revision (or of the one that it was made from) that somebody deregistered.
-///
-/// A revision that cannot be described any more is ignored: ECS keeps INACTIVE ones only as long as it likes.
-async fn withdrawn(clients: &Clients, inactive: &[Arn], newest: u64, sources: &[Option<&Arn>]) -> Vec<Digest> {
-    let newer = inactive.iter().filter(|arn| number_of(arn).is_some_and(|number| number > newest));
-    let described = newer.take(WITHDRAWALS).map(|arn| clients.ecs.describe(arn.as_str()));
-    let described = join_all(described).await.into_iter().filter_map(|answer| answer.ok().flatten());
-    let receipts = described.filter_map(|definition| receipt::read(&definition).ok().flatten());
-    receipts
-        .filter(|receipt| receipt.source_arn().is_some_and(|arn| sources.iter().flatten().any(|known| **known == arn)))
-        .map(|receipt| receipt.digest)
-        .collect()
-}
-
-/// Whether the newest revision is one that an earlier act should have deregistered but could not any more.
-async fn leftover(
-    clients: &Clients,
-    family: &Family,
-    newest: &TaskDefinition,
-    number: u64,
-    registrar: Registrar,
-    source: Option<&Arn>,
-    inactive: &[Arn],
-) -> Result<Option<Arn>, Error> {
-    let (Some(source), Registrar::Operator) = (source.and_then(number_of), registrar) else { return Ok(None) };
-    match gap::judge(&clients.ecs, family, source + 1..number, inactive, newest).await? {
-        Verdict::Clear => Ok(None),
-        Verdict::Shadows(arn) | Verdict::Surplus(arn) => Ok(Some(arn)),
-    }
-}
-
 /// What was found out of roles and image.
 struct Facts {
     image: ImageState,
     task_role: RoleState,
     execution_role: RoleState,
+    remembered: bool,
+    fresh: Vec<RoleRef>,
 }
 
 /// A look at roles and image, with or without the help of memory.
@@ -164,27 +118,29 @@ struct Look<'a> {
     settings: &'a Settings,
     memory: &'a Memory,
     trust: Trust,
-    remembered: bool,
 }
 
+/// A fact, and whether it was remembered.
+type Known<T> = (T, bool);
+
 impl Look<'_> {
-    async fn facts(&mut self, needs: Option<&Needs>) -> Result<Facts, Error> {
+    async fn facts(&self, needs: Option<&Needs>) -> Result<Facts, Error> {
         let Some(needs) = needs else {
-            let nobody = || RoleState::NotChecked;
-            return Ok(Facts { image: ImageState::NotChecked, task_role: nobody(), execution_role: nobody() });
+            let (task_role, execution_role) = (RoleState::NotChecked, RoleState::NotChecked);
+            let (image, remembered, fresh) = (ImageState::NotChecked, false, Vec::new());
+            return Ok(Facts { image, task_role, execution_role, remembered, fresh });
         };
         let same = needs.task_role == needs.execution_role;
-        let execution_role = needs.execution_role.as_ref().filter(|_| !same);
-        let ((image, image_remembered), (task_role, task_remembered), (execution, execution_remembered)) = {
-            let look = &*self;
-            try_join3(look.image(needs), look.role(needs.task_role.as_ref()), look.role(execution_role)).await?
-        };
-        self.remembered = image_remembered || task_remembered || execution_remembered;
-        let execution_role = if same { task_role.clone() } else { execution };
-        Ok(Facts { image, task_role, execution_role })
+        let names = [needs.task_role.as_ref(), needs.execution_role.as_ref().filter(|_| !same)];
+        let (image, task, execution) = try_join3(self.image(needs), self.role(names[0]), self.role(names[1])).await?;
+        let remembered = image.1 || task.1 || execution.1;
+        let asked = names.into_iter().zip([&task, &execution]).filter(|(_, (_, remembered))| !remembered);
+        let fresh = asked.filter_map(|(role, _)| role.cloned()).collect();
+        let execution_role = if same { task.0.clone() } else { execution.0 };
+        Ok(Facts { image: image.0, task_role: task.0, execution_role, remembered, fresh })
     }
 
-    async fn image(&self, needs: &Needs) -> Result<(ImageState, bool), Error> {
+    async fn image(&self, needs: &Needs) -> Result<Known<ImageState>, Error> {
         let repository = needs.image.cached_repository(&self.settings.cache_prefix);
         if self.trust == Trust::Memory && self.memory.has_image(&repository, &needs.image.tag) {
             return Ok((ImageState::Present, true));
@@ -196,7 +152,7 @@ impl Look<'_> {
         Ok((image, false))
     }
 
-    async fn role(&self, role: Option<&RoleRef>) -> Result<(RoleState, bool), Error> {
+    async fn role(&self, role: Option<&RoleRef>) -> Result<Known<RoleState>, Error> {
         let Some(role) = role.filter(|role| self.in_reach(role)) else { return Ok((RoleState::NotChecked, false)) };
         match self.memory.attached(role).filter(|_| self.trust == Trust::Memory) {
             Some(policies) => Ok((RoleState::Attached(policies), true)),

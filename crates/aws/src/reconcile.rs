@@ -2,19 +2,18 @@
 //!
 //! Knows: how often to look again. Must not know: what woke it; the cause of a reconcile is not an argument here.
 
-use crate::act::{Acted, act, requires_more};
+use crate::act::{Acted, act};
 use crate::clients::{CALL, Clients};
 use crate::error::Error;
+use crate::history::Unfinished;
 use crate::memory::Memory;
 use crate::observe::{Sight, Trust, observe};
 use crate::settings::{Settings, Writes};
 use aws_types::SdkConfig;
-use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
 use ecs_sidecar_core::observed::RoleState;
 use ecs_sidecar_core::plan::{Decision, Plan, plan};
 use ecs_sidecar_core::reason::Reason;
-use ecs_sidecar_core::receipt;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
 use std::time::Duration;
@@ -71,8 +70,8 @@ pub struct Reconciler {
 struct Past {
     /// Revisions of ours that had to go.
     deregistered: Vec<Arn>,
-    /// A registration whose answer nobody saw, and what it was made from.
-    uncertain: Option<(Error, TaskDefinition)>,
+    /// A registration whose answer nobody saw.
+    uncertain: Option<Error>,
 }
 
 impl Reconciler {
@@ -112,7 +111,7 @@ impl Reconciler {
             }
         }
         Err(match past.uncertain {
-            Some((error, _)) => error,
+            Some(error) => error,
             None => Error::Contended { family: family.as_str().to_owned(), rounds: ROUNDS },
         })
     }
@@ -128,21 +127,22 @@ impl Reconciler {
         let Some((sight, plan)) = self.decide(family).await? else { return Ok(Some(nothing_active(family, past))) };
         let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
         if !writes {
-            let outcome = match plan.decision {
-                Decision::UpToDate | Decision::Skip => Outcome::Nothing,
-                Decision::Inject | Decision::Update | Decision::Remove | Decision::Withdraw => Outcome::Planned,
-            };
+            let outcome = if changes_something(&plan) { Outcome::Planned } else { Outcome::Nothing };
             return Ok(Some(self.report(&sight, &plan, &outcome, Vec::new(), past)));
         }
-        if sight.leftover.is_some() {
-            self.clients.ecs.deregister(&sight.newest).await?;
-            past.deregistered.push(sight.newest);
-            return Ok(None);
-        }
-        if let Some(refusal) = lost_answer_requires_more(&sight, past) {
-            self.clients.ecs.deregister(&sight.newest).await?;
-            let outcome = Outcome::Refused { refusal, deregistered: vec![sight.newest.clone()] };
-            return Ok(Some(self.report(&sight, &plan, &outcome, Vec::new(), past)));
+        match sight.unfinished.clone() {
+            None => {}
+            Some(Unfinished::Leftover) => {
+                self.clients.ecs.deregister(&sight.newest).await?;
+                past.deregistered.push(sight.newest);
+                return Ok(None);
+            }
+            Some(Unfinished::AsksMore(message)) => {
+                self.clients.ecs.deregister(&sight.newest).await?;
+                let refusal = Refusal::new(Reason::RequiresMore, message);
+                let outcome = Outcome::Refused { refusal, deregistered: vec![sight.newest.clone()] };
+                return Ok(Some(self.report(&sight, &plan, &outcome, Vec::new(), past)));
+            }
         }
         match act(&self.clients, &sight, &plan, deadline).await {
             Ok(Acted::Done { outcome, notes }) => {
@@ -154,7 +154,7 @@ impl Reconciler {
                 Ok(None)
             }
             Err(error) if error.is_uncertain() => {
-                past.uncertain = Some((error, sight.observed.definition));
+                past.uncertain = Some(error);
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -193,6 +193,9 @@ impl Reconciler {
         ];
         for (role, state) in roles {
             let (Some(role), RoleState::Attached(policies)) = (role, state) else { continue };
+            if !sight.fresh.contains(role) {
+                continue;
+            }
             let granted = plan.grants.iter().filter(|grant| grant.role == *role);
             let mut policies = policies.clone();
             policies.extend(granted.map(|grant| grant.policy_arn.clone()));
@@ -208,13 +211,12 @@ impl Reconciler {
     }
 }
 
-/// What a lost answer would have said: that the revision, which is the newest now, asks more than its source did.
-fn lost_answer_requires_more(sight: &Sight, past: &Past) -> Option<Refusal> {
-    let (_, before) = past.uncertain.as_ref()?;
-    let receipt = receipt::ours(&sight.observed.definition)?;
-    let same_source = receipt.source_arn() == before.described().arn;
-    let message = requires_more(before, &sight.observed.definition).filter(|_| same_source)?;
-    Some(Refusal::new(Reason::RequiresMore, message))
+/// Whether acting on a plan would write anything, be it to roles alone.
+fn changes_something(plan: &Plan) -> bool {
+    match plan.decision {
+        Decision::UpToDate | Decision::Skip => !plan.grants.is_empty(),
+        Decision::Inject | Decision::Update | Decision::Remove | Decision::Withdraw => true,
+    }
 }
 
 /// Nothing is there to decide on: all revisions were deregistered, or there never was one.

@@ -127,6 +127,23 @@ async fn only_what_really_failed_comes_again() {
 }
 
 #[tokio::test]
+async fn a_panic_is_the_failure_of_one_family() {
+    let function = Function::with_web();
+    function.stage.world.register(&web("1").replace("\"web\"", "\"shop\"")).unwrap();
+    function.stage.world.on_call(|call| match call.target.as_str() {
+        "shop" => std::panic::resume_unwind(Box::new("hunter2")),
+        _ => Fault::None,
+    });
+    let shop = registered(1, &[("family", "shop"), ("requestFamily", "shop"), ("arn", "")]);
+    let answer = function.answer(&batch(&[&shop, &registered(1, &[])])).await;
+    assert_eq!(answer["batchItemFailures"], json!([{ "itemIdentifier": "m-0" }]));
+    function.stage.assert_newest_patches(1);
+    let by_hand = json!({ "action": "reconcile", "family": "shop" });
+    let error = function.handler.handle(&by_hand, INVOCATION).await.unwrap_err();
+    assert_eq!(error.label(), "panicked");
+}
+
+#[tokio::test]
 async fn a_message_that_cannot_be_set_aside_comes_again() {
     let function = Function::with_web();
     function.stage.world.deny("SendMessage", None);

@@ -1,9 +1,13 @@
 //! Answers that nobody saw, and failures that prove something or nothing.
 
-use crate::stage::{Stage, at_call, at_first, web};
+use crate::scenes::{Scene, newer_policy};
+use crate::stage::{Stage, at_call, at_first, revision_arn, web, web_on_instances};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
 use ecs_sidecar_core::plan::Decision;
-use ecs_sidecar_tests::{Fault, ServiceError};
+use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_tests::{Fault, ServiceError, World};
+use futures_util::FutureExt as _;
+use std::panic::AssertUnwindSafe;
 
 fn server_error() -> ServiceError {
     ServiceError::new("ServerException", "Service Unavailable. Please try again later.")
@@ -75,22 +79,79 @@ async fn an_endless_outage_is_an_error_to_be_tried_later_and_leaves_one_revision
     stage.assert_newest_patches(1);
 }
 
-/// A crash anywhere is a call that never returns: whatever was done before it is all that was done.
+/// Cuts a fresh function off at each of its calls in turn, and has another one reconcile the family after it.
+async fn law(scene: Scene, fault: fn() -> Fault, dies: bool) {
+    let set = scene.set().await;
+    let calls = Scene::calls(&set).await;
+    assert!(calls >= 3, "{scene:?} makes {calls} calls");
+    for index in 0..calls {
+        let stage = set.fork();
+        let about = format!("{:?} at call {index}", fault());
+        let reached = at_call(&stage.world, index, move |_| fault());
+        match AssertUnwindSafe(stage.try_reconcile()).catch_unwind().await {
+            Ok(Ok(_)) => assert!(!dies, "{scene:?}, {about}"),
+            Ok(Err(error)) => assert!(!dies && error.is_retryable(), "{scene:?}, {about}: {error}"),
+            Err(_) => assert!(dies, "{scene:?}, {about}"),
+        }
+        assert!(reached.get(), "{scene:?}, {about}: there was no such call");
+        stage.world.leave_calls_alone();
+        stage.finish_afresh(&about).await;
+        scene.assert_done(&stage, &about);
+    }
+}
+
 #[tokio::test]
 async fn a_failure_at_any_call_is_finished_by_the_next_reconcile() {
-    let faults: [fn() -> Fault; 3] =
-        [|| Fault::FailBefore(server_error()), || Fault::ApplyAndFail(server_error()), || Fault::ApplyAndLoseAnswer];
-    for fault in faults {
-        for index in 0..12 {
-            let stage = Stage::with_web();
-            at_call(&stage.world, index, move |_| fault());
-            let first = stage.try_reconcile().await;
-            assert!(first.as_ref().map_or_else(|error| error.is_retryable(), |_| true), "call {index}: {first:?}");
-            stage.world.leave_calls_alone();
-            stage.reconcile().await;
-            assert_eq!(stage.active(), [1, 2], "{:?} at call {index}", fault());
-            stage.assert_newest_patches(1);
+    let faults: [fn() -> Fault; 4] = [
+        || Fault::FailBefore(server_error()),
+        || Fault::LoseRequest,
+        || Fault::ApplyAndFail(server_error()),
+        || Fault::ApplyAndLoseAnswer,
+    ];
+    for scene in Scene::ALL {
+        for fault in faults {
+            law(scene, fault, false).await;
         }
+    }
+}
+
+/// Unwinds without a word; what was done until then is all that was done.
+fn die(_: &World) {
+    std::panic::resume_unwind(Box::new("the worker is dead"));
+}
+
+#[tokio::test]
+async fn a_death_at_any_call_is_finished_by_the_next_reconcile() {
+    let deaths: [fn() -> Fault; 2] = [|| Fault::before(die), || Fault::then(die)];
+    for scene in Scene::ALL {
+        for death in deaths {
+            law(scene, death, true).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_lost_answer_to_an_update_that_asks_more_of_an_instance_is_found_out() {
+    let health = "readonlyRootFilesystem: true\n    healthCheck: { command: [CMD, /probe] }";
+    let policy = newer_policy().replace("readonlyRootFilesystem: true", health);
+    let faults: [fn() -> Fault; 2] = [|| Fault::ApplyAndLoseAnswer, || Fault::then(die)];
+    for fault in faults {
+        let stage = Stage::new();
+        stage.world.register(&web_on_instances()).unwrap();
+        stage.reconcile().await;
+        let stage = stage.deployed_with(&[(settings::POLICY, &policy)]);
+        at_first(&stage.world, "RegisterTaskDefinition", move |_| fault());
+        let died = AssertUnwindSafe(stage.try_reconcile()).catch_unwind().await;
+        let report = match died {
+            Ok(report) => report.unwrap(),
+            Err(_) => stage.reconcile_afresh().await,
+        };
+        assert_eq!((report.reason, report.outcome), (Some(Reason::RequiresMore), "refused"), "{report:?}");
+        assert_eq!((report.deregistered, stage.active()), (vec![revision_arn(3)], vec![1, 2]));
+        // And it is not made again.
+        stage.world.forget_calls();
+        assert_eq!(stage.reconcile_afresh().await.reason, Some(Reason::Withdrawn));
+        assert!(!stage.wrote());
     }
 }
 

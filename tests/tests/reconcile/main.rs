@@ -9,4 +9,5 @@ mod gaps;
 mod losses;
 mod quiet;
 mod refusals;
+mod scenes;
 mod stage;

@@ -1,6 +1,6 @@
 //! The plain ride, and that it is not ridden twice.
 
-use crate::stage::{LOOK, Stage, TRACES, lines, parsed, web};
+use crate::stage::{LOOK, Stage, TRACES, lines, parsed, web, web_on_instances};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
@@ -85,7 +85,56 @@ async fn an_opt_out_takes_the_sidecar_away() {
     assert_eq!((newest.containers().len(), report.outcome), (1, "registered"));
     stage.world.forget_calls();
     assert_eq!(stage.reconcile().await.decision, Decision::Skip);
+    // Nothing in it says what it was made of, so that has to be looked at.
+    assert_eq!(stage.take_calls(), lines(&LOOK[..2], &["DescribeTaskDefinition web:3"]));
+}
+
+#[tokio::test]
+async fn on_instances_up_to_date_is_one_call_more() {
+    let stage = Stage::new();
+    stage.world.register(&web_on_instances()).unwrap();
+    stage.reconcile().await;
+    stage.world.forget_calls();
+    assert_eq!(stage.reconcile().await.decision, Decision::UpToDate);
+    assert_eq!(stage.take_calls(), lines(&LOOK[..2], &["DescribeTaskDefinition web:1"]));
+}
+
+/// Also in a function that is never idle: looking again at what is remembered does not renew it.
+#[tokio::test(start_paused = true)]
+async fn what_roles_have_is_remembered_for_a_quarter_of_an_hour() {
+    let minutes = |minutes: u64| tokio::time::advance(std::time::Duration::from_secs(60 * minutes));
+    let stage = Stage::with_patched_web().await;
+    minutes(10).await;
+    stage.reconcile().await;
     assert_eq!(stage.take_calls(), lines(&LOOK[..2], &[]));
+    stage.world.add_role("app/web");
+    minutes(6).await;
+    assert_eq!(stage.reconcile().await.outcome, "granted");
+    assert_eq!(stage.world.attached("web"), [TRACES]);
+}
+
+#[tokio::test]
+async fn grants_alone_are_told_as_such() {
+    let stage = Stage::with_patched_web().await;
+    stage.world.add_role("app/web");
+    let family = "web".parse().unwrap();
+    let planned = stage.another().reconcile(&family, ReconcileAction::Plan, Deadline::none()).await.unwrap();
+    assert_eq!((planned.decision, planned.outcome), (Decision::UpToDate, "planned"));
+    let report = stage.reconcile_afresh().await;
+    assert_eq!((report.decision, report.outcome), (Decision::UpToDate, "granted"));
+    let [grant] = report.grants.as_slice() else { panic!("{:?}", report.grants) };
+    assert_eq!(grant.policy_arn, TRACES);
+    assert_eq!(stage.reconcile_afresh().await.outcome, "nothing");
+}
+
+/// A registration is followed by a look at the gap, and perhaps by a deregistration.
+#[tokio::test]
+async fn a_registration_is_not_begun_without_the_time_to_take_it_back() {
+    let stage = Stage::with_web();
+    let soon = Deadline::at(tokio::time::Instant::now() + std::time::Duration::from_secs(30));
+    let family = "web".parse().unwrap();
+    let error = stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap_err();
+    assert!(error.is_retryable() && !stage.wrote(), "{error}");
 }
 
 #[tokio::test]

@@ -7,11 +7,13 @@ use ecs_sidecar_core::receipt::{self, Receipt};
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_tests::{Call, Fault, RevisionView, Status, World};
 use serde_json::{Value, json};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 pub(crate) const ACCOUNT: &str = "111122223333";
 pub(crate) const REGION: &str = "eu-west-1";
 pub(crate) const OPERATOR: &str = "arn:aws:iam::111122223333:role/stack/operator";
-const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/operator/reconcile";
+pub(crate) const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/operator/reconcile";
 pub(crate) const IMAGE: &str = "ecr-public/xray/aws-xray-daemon";
 pub(crate) const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
 
@@ -29,6 +31,29 @@ pub(crate) struct Stage {
     pub(crate) world: World,
     pub(crate) reconciler: Reconciler,
     pub(crate) execution_policy: String,
+    deployment: Deployment,
+}
+
+/// A function's variables, of which any number of functions can be started.
+#[derive(Clone)]
+pub(crate) struct Deployment(Vec<(String, String)>);
+
+impl Deployment {
+    fn start(&self, world: &World) -> Reconciler {
+        let variables: Vec<_> = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        reconciler(world, &variables)
+    }
+
+    /// Runs a whole reconcile of another function, as it may happen between any two calls of this one.
+    pub(crate) fn reconcile_elsewhere(&self, world: &World) {
+        let other = self.start(world);
+        let run = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+            let family = "web".parse().unwrap();
+            runtime.block_on(other.reconcile(&family, ReconcileAction::Reconcile, Deadline::none())).unwrap();
+        };
+        std::thread::spawn(run).join().unwrap();
+    }
 }
 
 impl Stage {
@@ -44,15 +69,23 @@ impl Stage {
         world.add_role("execution");
         world.add_image(IMAGE, "3.x");
         let execution_policy = world.add_policy("stack-execution");
-        let reconciler = reconciler(&world, variables);
-        Self { world, reconciler, execution_policy }
+        Self::around(world, execution_policy, variables)
     }
 
     /// Nothing but a reconciler.
     pub(crate) fn bare(variables: &[(&str, &str)]) -> Self {
-        let world = World::new();
+        Self::around(World::new(), String::new(), variables)
+    }
+
+    fn around(world: World, execution_policy: String, variables: &[(&str, &str)]) -> Self {
         let reconciler = reconciler(&world, variables);
-        Self { world, reconciler, execution_policy: String::new() }
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        Self { world, reconciler, execution_policy, deployment: Deployment(variables) }
+    }
+
+    /// The same world with a function that has other variables.
+    pub(crate) fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
+        Self::around(self.world, self.execution_policy, variables)
     }
 
     /// And the family `web`, which asks for a sidecar.
@@ -70,9 +103,36 @@ impl Stage {
         stage
     }
 
+    /// A world of its own that is as this one is now, with a function of the same variables.
+    pub(crate) fn fork(&self) -> Self {
+        let (world, deployment) = (self.world.fork(), self.deployment.clone());
+        let reconciler = deployment.start(&world);
+        Self { world, reconciler, execution_policy: self.execution_policy.clone(), deployment }
+    }
+
     /// A further function, freshly started, which remembers nothing.
     pub(crate) fn another(&self) -> Reconciler {
-        self.another_with(&[])
+        self.deployment.start(&self.world)
+    }
+
+    /// What further functions are started from.
+    pub(crate) fn deployment(&self) -> Deployment {
+        self.deployment.clone()
+    }
+
+    /// Reconciles with a function that is started just for it, and then once more: there is nothing left to write.
+    pub(crate) async fn finish_afresh(&self, about: &str) {
+        let (fresh, family) = (self.another(), "web".parse().unwrap());
+        fresh.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+        let written = self.world.revisions("web");
+        fresh.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+        assert_eq!(self.world.revisions("web"), written, "{about}");
+    }
+
+    /// Reconciles with a function that is started just for it.
+    pub(crate) async fn reconcile_afresh(&self) -> Report {
+        let family = "web".parse().unwrap();
+        self.another().reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap()
     }
 
     /// The same with other variables.
@@ -96,6 +156,11 @@ impl Stage {
         lines
     }
 
+    /// Whether any revision was registered or deregistered since the last look.
+    pub(crate) fn wrote(&self) -> bool {
+        self.world.call_lines().iter().any(|line| line.starts_with("RegisterTask") || line.starts_with("Deregister"))
+    }
+
     /// Numbers of the ACTIVE revisions of `web`.
     pub(crate) fn active(&self) -> Vec<u64> {
         let active = |view: &RevisionView| view.status == Status::Active;
@@ -117,18 +182,6 @@ impl Stage {
         let [(number, receipt)] = patched.as_slice() else { panic!("patched: {patched:?}") };
         assert_eq!(*number, newest.number, "the patch is not the newest");
         assert_eq!(receipt.source.arn.as_deref(), Some(revision_arn(source).as_str()));
-    }
-
-    /// Runs a whole reconcile of another function, as it may happen between any two calls of this one.
-    pub(crate) fn elsewhere(world: &World) {
-        let world = world.clone();
-        let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            let family = "web".parse().unwrap();
-            let other = reconciler(&world, &[]);
-            runtime.block_on(other.reconcile(&family, ReconcileAction::Reconcile, Deadline::none())).unwrap();
-        };
-        std::thread::spawn(run).join().unwrap();
     }
 }
 
@@ -192,20 +245,36 @@ pub(crate) fn parsed(view: &RevisionView) -> TaskDefinition {
     TaskDefinition::parse(&format!("{{\"taskDefinition\":{},\"tags\":{}}}", view.text, view.tags)).unwrap()
 }
 
-/// Does something to the n-th call from now on, counting from 0.
-pub(crate) fn at_call(world: &World, index: usize, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
-    let counter = std::sync::atomic::AtomicUsize::new(0);
+/// Does something to the n-th call from now on, counting from 0. What is answered tells whether there was one.
+pub(crate) fn at_call(world: &World, index: usize, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> Reached {
+    let counter = AtomicUsize::new(0);
+    let reached = Reached(Arc::new(AtomicBool::new(false)));
+    let there = reached.clone();
     world.on_call(move |call| {
-        let now = counter.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-        if now == index { deed(call) } else { Fault::None }
+        if counter.fetch_add(1, Ordering::Relaxed) != index {
+            return Fault::None;
+        }
+        there.0.store(true, Ordering::Relaxed);
+        deed(call)
     });
+    reached
+}
+
+/// Whether a call was made.
+#[derive(Clone)]
+pub(crate) struct Reached(Arc<AtomicBool>);
+
+impl Reached {
+    pub(crate) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// Does something to the first call of that operation.
 pub(crate) fn at_first(world: &World, operation: &'static str, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let done = AtomicBool::new(false);
     world.on_call(move |call| {
-        let first = call.operation == operation && !done.swap(true, std::sync::atomic::Ordering::Relaxed);
+        let first = call.operation == operation && !done.swap(true, Ordering::Relaxed);
         if first { deed(call) } else { Fault::None }
     });
 }
