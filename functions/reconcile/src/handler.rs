@@ -7,9 +7,11 @@ use crate::trigger::{self, Event, Home, Known, Meaning, Problem, Trigger};
 use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler};
 use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::report::Report;
+use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 use tokio::time::Instant;
 use tracing::{error, info, warn};
@@ -41,6 +43,12 @@ pub enum FunctionError {
         /// The family.
         family: Family,
     },
+    /// The program itself is at fault. What it said is not told: it may quote what was being read.
+    #[error("cannot reconcile {family}: the program is at fault")]
+    Panicked {
+        /// The family.
+        family: Family,
+    },
 }
 
 impl FunctionError {
@@ -50,6 +58,7 @@ impl FunctionError {
             Self::Input(problem) => problem.label(),
             Self::Reconcile { source, .. } => source.label(),
             Self::TimedOut { .. } => "outOfTime",
+            Self::Panicked { .. } => "panicked",
         }
     }
 }
@@ -82,7 +91,8 @@ impl Handler {
     /// Answers an invocation: a report, `{"ignored": ..}`, or `{"batchItemFailures": [..]}` for a batch.
     ///
     /// Guarantees: each family of a batch is reconciled once. A message that nobody understands is in the
-    /// dead-letter queue, reduced to its ids, before it counts as done. An event of our own role costs no call.
+    /// dead-letter queue, reduced to its ids, before it counts as done. An event of our own role costs no call. What
+    /// goes wrong with one family, a panic included, is no other family's business.
     /// Errors: for a batch none, its failures are in the answer.
     pub async fn handle(&self, input: &Value, invocation: Invocation<'_>) -> Result<Value, FunctionError> {
         match trigger::read(input, &self.home).map_err(FunctionError::Input)? {
@@ -158,26 +168,10 @@ impl Handler {
         let deadline = until.map_or_else(Deadline::none, Deadline::at);
         // Boxed: the compiler gives up on the layout of futures that are nested as deeply as the calls are here.
         let work = Box::pin(self.reconciler.reconcile(family, action, deadline));
-        // The deadline keeps work from being started too late; this ends what hangs all the same, so that the other
-        // messages of the batch are not brought again for it.
-        let result = match until {
-            Some(until) => tokio::time::timeout_at(until, work).await,
-            None => Ok(work.await),
-        };
-        let result = match result {
-            Ok(done) => done.map_err(|source| FunctionError::Reconcile { family: family.clone(), source }),
-            Err(_) => Err(FunctionError::TimedOut { family: family.clone() }),
-        };
+        let result = contained(family, until, work).await;
         match &result {
             Ok(report) => log_report(family, report, cause, invocation),
-            Err(failure) => error!(
-                request_id = invocation.request_id,
-                family = family.as_str(),
-                cause,
-                kind = failure.label(),
-                error = %Chain(failure),
-                "reconcile failed"
-            ),
+            Err(failure) => log_failure(family, failure, cause, invocation),
         }
         result
     }
@@ -204,6 +198,28 @@ impl Handler {
     }
 }
 
+/// Waits for the work on one family, and keeps what goes wrong with it from the other families of a batch.
+async fn contained(
+    family: &Family,
+    until: Option<Instant>,
+    work: impl Future<Output = Result<Report, Error>>,
+) -> Result<Report, FunctionError> {
+    let family = || family.clone();
+    // What the work shares with others is a memory of facts, each of which is written in one step.
+    let work = AssertUnwindSafe(work).catch_unwind();
+    // The deadline keeps work from being started too late; this ends what hangs all the same.
+    let done = match until {
+        Some(until) => tokio::time::timeout_at(until, work).await,
+        None => Ok(work.await),
+    };
+    match done {
+        Ok(Ok(Ok(report))) => Ok(report),
+        Ok(Ok(Err(source))) => Err(FunctionError::Reconcile { family: family(), source }),
+        Ok(Err(_)) => Err(FunctionError::Panicked { family: family() }),
+        Err(_) => Err(FunctionError::TimedOut { family: family() }),
+    }
+}
+
 /// What woke us, for the log.
 fn cause(known: &Known) -> String {
     let name = known.name.as_deref().unwrap_or("event");
@@ -216,6 +232,7 @@ fn log_ignored(known: &Known, why: &str, invocation: Invocation<'_>) {
 
 /// The line for a reconcile. Edits are left out: they hold what is written into containers.
 fn log_report(family: &Family, report: &Report, cause: &str, invocation: Invocation<'_>) {
+    let grants: Vec<_> = report.grants.iter().map(|grant| format!("{} {}", grant.role, grant.policy_arn)).collect();
     info!(
         request_id = invocation.request_id,
         family = family.as_str(),
@@ -227,8 +244,23 @@ fn log_report(family: &Family, report: &Report, cause: &str, invocation: Invocat
         source = report.source.as_deref(),
         registered = report.registered.as_deref(),
         deregistered = (!report.deregistered.is_empty()).then(|| report.deregistered.join(" ")),
+        grants = (!grants.is_empty()).then(|| grants.join("; ")),
         notes = (!report.notes.is_empty()).then(|| report.notes.join("; ")),
         particulars = (!report.message.is_empty()).then_some(report.message.as_str()),
         "reconciled"
     );
 }
+
+fn log_failure(family: &Family, failure: &FunctionError, cause: &str, invocation: Invocation<'_>) {
+    error!(
+        request_id = invocation.request_id,
+        family = family.as_str(),
+        cause,
+        kind = failure.label(),
+        error = %Chain(failure),
+        "reconcile failed"
+    );
+}
+
+#[cfg(test)]
+mod tests;

@@ -8,6 +8,7 @@ use ecs_sidecar_aws::{Chain, Error, Reconciler, Settings, clients};
 use ecs_sidecar_reconcile::handler::{Handler, Invocation};
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
+use std::panic::PanicHookInfo;
 use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
@@ -21,8 +22,9 @@ async fn main() -> Result<(), lambda_runtime::Error> {
     let settings = Settings::read(|name| std::env::var(name).ok());
     start_log(settings.as_ref().map_or(LogLevel::Info, |settings| settings.log));
     let settings = settings.map_err(refuse)?;
-    // One connector for all services; ring, since the other provider takes half a second of a small function's first
-    // invocation to gather entropy.
+    std::panic::set_hook(Box::new(log_panic));
+    // One connector for all services; ring, since the other provider makes every process start slowly
+    // (docs/decisions.md).
     let http = aws_smithy_http_client::Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let config = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http)
@@ -53,6 +55,11 @@ fn refuse(error: Error) -> lambda_runtime::Error {
     let message = Chain(&error).to_string();
     tracing::error!(error = message, "the function cannot start");
     message.into()
+}
+
+/// Says where, and not what: a panic's message may quote what was being read.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    tracing::error!(kind = "panicked", at = panic.location().map(tracing::field::display), "the program is at fault");
 }
 
 /// JSON lines on stdout. Other crates are heard from `warn` on only: what they log below could hold a definition.

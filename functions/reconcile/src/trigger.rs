@@ -7,12 +7,14 @@ use ecs_sidecar_aws::ReconcileAction;
 use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region, RoleRef};
 use serde::Serialize;
 use serde_json::Value;
+use std::cell::Cell;
 
 /// The calls that change what a family's newest revision is.
 const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
 
-/// How many characters of a scalar are kept: more than any id has.
-const LONGEST: usize = 300;
+/// How many characters a scalar may have: more than any id or ARN has. What is longer is none, and is never cut: the
+/// beginning of an ARN may be another family's.
+const LONGEST: usize = 2048;
 
 /// Where we are and who we are.
 #[derive(Debug, Clone)]
@@ -110,6 +112,9 @@ pub enum Problem {
     /// What it names is none.
     #[error("what it names is no task definition family: letters, digits, underscores and hyphens, 255 at most")]
     BadFamily,
+    /// A name or an id in it is longer than any.
+    #[error("a name, an id or an ARN in it is longer than any can be")]
+    TooLong,
     /// It is about another account.
     #[error("it is about another account than the function's")]
     OtherAccount,
@@ -132,6 +137,7 @@ impl Problem {
             Self::UnknownShape => "unknownShape",
             Self::NoFamily => "noFamily",
             Self::BadFamily => "badFamily",
+            Self::TooLong => "tooLong",
             Self::OtherAccount => "otherAccount",
             Self::OtherRegion => "otherRegion",
             Self::UnknownAction => "unknownAction",
@@ -166,6 +172,9 @@ pub struct Known {
     issuer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<String>,
+    /// Whether one of them was longer than any can be, and is missing for that.
+    #[serde(skip)]
+    too_long: bool,
 }
 
 /// Understands an invocation.
@@ -187,7 +196,9 @@ fn by_hand(input: &Value, home: &Home) -> Result<Trigger, Problem> {
         Some("plan") => ReconcileAction::Plan,
         Some(_) | None => return Err(Problem::UnknownAction),
     };
-    let named = match (scalar(input, "/family"), scalar(input, "/taskDefinition")) {
+    let scalars = Scalars::of(input);
+    let named = match (scalars.get("/family"), scalars.get("/taskDefinition")) {
+        _ if scalars.too_long.get() => return Err(Problem::TooLong),
         (Some(name), None) | (None, Some(name)) => name,
         (Some(_), Some(_)) | (None, None) => return Err(Problem::NotOneFamily),
     };
@@ -195,7 +206,8 @@ fn by_hand(input: &Value, home: &Home) -> Result<Trigger, Problem> {
 }
 
 fn message(record: &Value, home: &Home) -> Message {
-    let id = scalar(record, "/messageId").unwrap_or_default();
+    // As it came: SQS wants just this back.
+    let id = record.get("messageId").and_then(Value::as_str).unwrap_or_default().to_owned();
     let body = record.get("body").and_then(Value::as_str).unwrap_or_default();
     let event = match serde_json::from_str::<Value>(body) {
         Ok(body) => event(&body, home),
@@ -214,8 +226,8 @@ fn event(input: &Value, home: &Home) -> Event {
         }
     };
     let record = input.get("detail").unwrap_or(input);
-    let source = scalar(record, "/eventSource");
-    let meaning = if source.is_some_and(|source| source != "ecs.amazonaws.com") {
+    let source = record.get("eventSource").and_then(Value::as_str).unwrap_or_default();
+    let meaning = if !is_absent(source) && source != "ecs.amazonaws.com" {
         Meaning::Ignore(Ignored::OtherCall)
     } else {
         known.meaning(home)
@@ -226,56 +238,67 @@ fn event(input: &Value, home: &Home) -> Event {
 impl Known {
     /// Of what the rule's InputTransformer made.
     fn of_transformed(input: &Value) -> Self {
+        let input = Scalars::of(input);
         Self {
-            account: scalar(input, "/account"),
-            region: scalar(input, "/region"),
-            id: scalar(input, "/id"),
-            name: scalar(input, "/name"),
-            family: scalar(input, "/family"),
-            request_family: scalar(input, "/requestFamily"),
-            arn: scalar(input, "/arn"),
-            request_task_definition: scalar(input, "/requestTaskDefinition"),
-            issuer: scalar(input, "/issuer"),
-            error_code: scalar(input, "/errorCode"),
+            account: input.get("/account"),
+            region: input.get("/region"),
+            id: input.get("/id"),
+            name: input.get("/name"),
+            family: input.get("/family"),
+            request_family: input.get("/requestFamily"),
+            arn: input.get("/arn"),
+            request_task_definition: input.get("/requestTaskDefinition"),
+            issuer: input.get("/issuer"),
+            error_code: input.get("/errorCode"),
+            too_long: input.too_long.get(),
         }
     }
 
     /// Of a CloudTrail record.
     fn of_record(record: &Value) -> Self {
+        let record = Scalars::of(record);
         Self {
-            account: scalar(record, "/recipientAccountId"),
-            region: scalar(record, "/awsRegion"),
-            id: scalar(record, "/eventID"),
-            name: scalar(record, "/eventName"),
-            family: scalar(record, "/responseElements/taskDefinition/family"),
-            request_family: scalar(record, "/requestParameters/family"),
-            arn: scalar(record, "/responseElements/taskDefinition/taskDefinitionArn"),
-            request_task_definition: scalar(record, "/requestParameters/taskDefinition"),
-            issuer: scalar(record, "/userIdentity/sessionContext/sessionIssuer/arn"),
-            error_code: scalar(record, "/errorCode"),
+            account: record.get("/recipientAccountId"),
+            region: record.get("/awsRegion"),
+            id: record.get("/eventID"),
+            name: record.get("/eventName"),
+            family: record.get("/responseElements/taskDefinition/family"),
+            request_family: record.get("/requestParameters/family"),
+            arn: record.get("/responseElements/taskDefinition/taskDefinitionArn"),
+            request_task_definition: record.get("/requestParameters/taskDefinition"),
+            issuer: record.get("/userIdentity/sessionContext/sessionIssuer/arn"),
+            error_code: record.get("/errorCode"),
+            too_long: record.too_long.get(),
         }
     }
 
     /// Of an EventBridge event around a record; what the envelope says counts.
     fn of_event(input: &Value, detail: &Value) -> Self {
-        let record = Self::of_record(detail);
+        let (record, input) = (Self::of_record(detail), Scalars::of(input));
         Self {
-            account: scalar(input, "/account").or(record.account),
-            region: scalar(input, "/region").or(record.region),
-            id: scalar(input, "/id").or(record.id),
+            account: input.get("/account").or(record.account),
+            region: input.get("/region").or(record.region),
+            id: input.get("/id").or(record.id),
             // An event of ECS's own, such as a deployment's state change, has no call in it.
-            name: record.name.or_else(|| scalar(input, "/detail-type")),
+            name: record.name.or_else(|| input.get("/detail-type")),
+            too_long: record.too_long || input.too_long.get(),
             ..record
         }
     }
 
     fn meaning(&self, home: &Home) -> Meaning {
-        let called = self.name.as_deref().is_some_and(|name| CALLS.contains(&name));
-        if !called {
-            return Meaning::Ignore(Ignored::OtherCall);
+        match self.name.as_deref() {
+            Some(name) if CALLS.contains(&name) => {}
+            // The name itself may be what was too long.
+            None if self.too_long => return Meaning::Unclear(Problem::TooLong),
+            Some(_) | None => return Meaning::Ignore(Ignored::OtherCall),
         }
+        // Before the length: ECS refuses what is too long, so that its callers' slips would fill the dead-letter queue.
         if self.error_code.is_some() {
             return Meaning::Ignore(Ignored::FailedCall);
+        }
+        if self.too_long {
+            return Meaning::Unclear(Problem::TooLong);
         }
         if self.issuer.as_deref().is_some_and(|issuer| is_role(issuer, &home.role)) {
             return Meaning::Ignore(Ignored::OwnCall);
@@ -331,11 +354,32 @@ fn is_role(arn: &str, role: &RoleRef) -> bool {
     other.account().is_some() && other.account() == role.account() && other.name() == role.name()
 }
 
-/// A string that says something. A rule leaves `""` or its own `<placeholder>` where the event had nothing.
-fn scalar(value: &Value, pointer: &str) -> Option<String> {
-    let text = value.pointer(pointer)?.as_str()?.trim();
-    let placeholder = text.starts_with('<') && text.ends_with('>');
-    (!text.is_empty() && !placeholder).then(|| text.chars().take(LONGEST).collect())
+/// What is read of an input: strings that say something.
+struct Scalars<'a> {
+    input: &'a Value,
+    /// Whether one was longer than any can be; it counts as absent.
+    too_long: Cell<bool>,
+}
+
+impl<'a> Scalars<'a> {
+    fn of(input: &'a Value) -> Self {
+        Self { input, too_long: Cell::new(false) }
+    }
+
+    fn get(&self, pointer: &str) -> Option<String> {
+        let text = self.input.pointer(pointer)?.as_str()?.trim();
+        if text.len() > LONGEST {
+            self.too_long.set(true);
+            return None;
+        }
+        (!is_absent(text)).then(|| text.to_owned())
+    }
+}
+
+/// A rule leaves `""` or its own `<placeholder>` where the event had nothing.
+fn is_absent(text: &str) -> bool {
+    let text = text.trim();
+    text.is_empty() || text.starts_with('<') && text.ends_with('>')
 }
 
 #[cfg(test)]

@@ -137,9 +137,35 @@ fn a_batch_is_read_message_by_message() {
 
 #[test]
 fn only_known_scalars_are_kept() {
-    let mut event = transformed(&json!({ "environment": "secret", "family": ["secret"] }));
-    event["id"] = json!("x".repeat(5000));
+    let event = transformed(&json!({ "environment": "secret", "family": ["secret"] }));
     let Trigger::Event(event) = read(&event, &home()).expect("an event") else { unreachable!("an event") };
     let kept = serde_json::to_string(&event.known).expect("scalars");
     assert!(!kept.contains("secret") && kept.len() < 1000, "{kept}");
+}
+
+#[test]
+fn the_longest_family_is_not_mistaken_for_another_one() {
+    let family = "a".repeat(255);
+    let arn = format!("arn:aws:ecs:eu-west-1:111122223333:task-definition/{family}:12345");
+    assert_eq!(meaning(&transformed(&json!({ "arn": arn, "family": "" }))), look(&family));
+    let deregistered = json!({ "name": "DeregisterTaskDefinition", "requestTaskDefinition": arn,
+                               "arn": "", "family": "", "requestFamily": "" });
+    assert_eq!(meaning(&transformed(&deregistered)), look(&family));
+}
+
+#[test]
+fn what_is_longer_than_any_name_is_not_understood_and_not_kept() {
+    let long = "a".repeat(5000);
+    for member in ["arn", "family", "requestFamily", "requestTaskDefinition", "id", "issuer", "errorCode", "name"] {
+        let event = transformed(&json!({ member: long }));
+        let Trigger::Event(event) = read(&event, &home()).expect("an event") else { unreachable!("an event") };
+        assert_eq!(event.meaning, Meaning::Unclear(Problem::TooLong), "{member}");
+        assert!(serde_json::to_string(&event.known).expect("scalars").len() < 1000, "{member}");
+    }
+    let other = transformed(&json!({ "name": "RunTask", "requestTaskDefinition": long }));
+    assert_eq!(meaning(&other), Meaning::Ignore(Ignored::OtherCall));
+    let failed = transformed(&json!({ "errorCode": "ClientException", "requestFamily": long }));
+    assert_eq!(meaning(&failed), Meaning::Ignore(Ignored::FailedCall));
+    let by_hand = json!({ "action": "reconcile", "family": long });
+    assert_eq!(read(&by_hand, &home()), Err(Problem::TooLong));
 }
