@@ -6,13 +6,14 @@
 //! shadow somebody's newer work, or to ask more of an instance than the original, is deregistered before anything else.
 
 use crate::clients::{CALL, Clients};
+use crate::deadline::Deadline;
 use crate::demands::requires_more;
 use crate::ecs::Registration;
 use crate::error::{Error, Said};
 use crate::gap::{Gap, Verdict, number_of};
 use crate::iam::Attachment;
 use crate::observe::Sight;
-use crate::reconcile::Deadline;
+
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::keys::task;

@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod clients;
+pub mod deadline;
 mod demands;
 pub mod ecr;
 pub mod ecs;
@@ -20,6 +21,7 @@ pub mod reconcile;
 pub mod settings;
 
 pub use clients::Clients;
+pub use deadline::Deadline;
 pub use error::{Chain, Error};
-pub use reconcile::{Deadline, ReconcileAction, Reconciler};
+pub use reconcile::{ReconcileAction, Reconciler};
 pub use settings::Settings;

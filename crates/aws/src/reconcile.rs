@@ -4,6 +4,7 @@
 
 use crate::act::{Acted, act};
 use crate::clients::{CALL, Clients};
+use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::history::Unfinished;
 use crate::memory::Memory;
@@ -16,8 +17,6 @@ use ecs_sidecar_core::plan::{Decision, Plan, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
-use std::time::Duration;
-use tokio::time::Instant;
 
 /// How often a family is looked at before it is left for later. Each round is a registration that was in vain.
 pub const ROUNDS: u32 = 3;
@@ -29,32 +28,6 @@ pub enum ReconcileAction {
     Reconcile,
     /// Report it.
     Plan,
-}
-
-/// Until when the work has to be done.
-#[derive(Debug, Clone, Copy)]
-pub struct Deadline(Option<Instant>);
-
-impl Deadline {
-    /// There is time.
-    pub fn none() -> Self {
-        Self(None)
-    }
-
-    /// At that moment everything stops.
-    pub fn at(instant: Instant) -> Self {
-        Self(Some(instant))
-    }
-
-    /// Refuses to start what may take that long.
-    pub(crate) fn allow(self, needed: Duration, deed: &'static str, family: &Family) -> Result<(), Error> {
-        match self.0 {
-            Some(end) if Instant::now() + needed > end => {
-                Err(Error::OutOfTime { deed, family: family.as_str().to_owned() })
-            }
-            Some(_) | None => Ok(()),
-        }
-    }
 }
 
 /// Reconciles families, one at a call; several calls may run side by side.
