@@ -76,7 +76,9 @@ impl<'a> Planner<'a> {
         }
         let source = undone.map_or(&self.observed.definition, |undone| &undone.source);
         match (choose(source, undone, self.settings)?, undone) {
-            (Choice::Have(policy), _) => self.have(policy, source, undone),
+            (Choice::Have(policy), _) => Ok(self
+                .have(policy, source, undone)
+                .unwrap_or_else(|refusal| Plan { policy: Some(policy.name().to_owned()), ..self.skip(refusal) })),
             (Choice::HaveNot(reason), Some(undone)) => self.remove(undone, reason),
             (Choice::HaveNot(Reason::RemovalRequested), None) => Err(Reason::NothingToRemove.into()),
             (Choice::HaveNot(reason), None) => Err(reason.into()),
@@ -200,18 +202,11 @@ impl<'a> Planner<'a> {
     }
 
     fn receipt(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>, intent: &Intent) -> Receipt {
-        let observed = self.observed.definition.described().arn.as_ref();
         // A revision of ours is no source: what it was made from is. But a copy that somebody registered is.
         let ours = undone.filter(|undone| undone.is_ours() && self.observed.registrar != Registrar::Other);
-        let arn = match (ours, observed) {
-            (Some(ours), Some(observed)) => ours.receipt.source_before(observed).unwrap_or_else(|| observed.clone()),
-            (None, Some(observed)) => observed.clone(),
-            (_, None) => return self.receipt_of(policy, source, None, intent),
-        };
-        self.receipt_of(policy, source, Some(arn.to_string()), intent)
-    }
-
-    fn receipt_of(&self, policy: &Policy, source: &TaskDefinition, arn: Option<String>, intent: &Intent) -> Receipt {
+        let observed = self.observed.definition.described().arn.as_ref();
+        let before = |observed| ours.and_then(|ours| ours.receipt.source_before(observed));
+        let arn = observed.map(|observed| before(observed).unwrap_or_else(|| observed.clone()).to_string());
         Receipt {
             schema: receipt::SCHEMA,
             policy: policy.name().to_owned(),
