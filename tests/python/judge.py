@@ -9,6 +9,7 @@ from pathlib import Path
 import botocore.session
 import pytest
 from cfnlint.api import lint
+from harness.families import ECS_OWN_MEMBERS
 
 ROOT = Path(__file__).resolve().parents[2]
 BINARY = Path(os.environ.get("ECS_SIDECAR_BIN", ROOT / "target/debug/ecs-sidecar"))
@@ -25,19 +26,7 @@ NAMES = {
 EFS_NAMES = {"fileSystemId": "FilesystemId"}
 PROXY_NAMES = {"properties": "ProxyConfigurationProperties"}
 # Not in CloudFormation: what only a Describe answer has, a member that AWS dropped, and tags, which look different.
-LEFT_OUT = {
-    "taskDefinitionArn",
-    "revision",
-    "status",
-    "requiresAttributes",
-    "compatibilities",
-    "registeredAt",
-    "registeredBy",
-    "deregisteredAt",
-    "deleteRequestedAt",
-    "inferenceAccelerators",
-    "tags",
-}
+LEFT_OUT = ECS_OWN_MEMBERS | {"inferenceAccelerators", "tags"}
 
 
 def properties(definition):

@@ -3,6 +3,7 @@
 //! Knows: ECS's own words for it, as Describe answers them. Must not know: what is done about it.
 
 use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::target::MadeFor;
 
 /// What any sidecar from a private registry with a memory reservation needs. That every agent still in use offers it
 /// is our judgement and nobody's promise (docs/decisions.md): without it no sidecar could ever be given to an
@@ -12,15 +13,9 @@ const OFFERED_BY_ALL: [&str; 2] = ["com.amazonaws.ecs.capability.ecr-auth", "ecs
 /// Versions of Docker's API: judged in the same way.
 const DOCKER_API: &str = "com.amazonaws.ecs.capability.docker-remote-api.";
 
-/// Whether tasks of the definition run on no instance that could lack something.
-pub(crate) fn is_fargate_only(definition: &TaskDefinition) -> bool {
-    let words = definition.requires_compatibilities();
-    !words.is_empty() && words.iter().all(|word| word == "FARGATE")
-}
-
 /// What a revision asks of an instance that the one before did not, if tasks run on instances at all.
 pub(crate) fn requires_more(before: &TaskDefinition, after: &TaskDefinition) -> Option<String> {
-    if is_fargate_only(before) {
+    if MadeFor::read(before).is_fargate_only() {
         return None;
     }
     let (before, after) = (before.described(), after.described());

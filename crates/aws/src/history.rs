@@ -3,7 +3,7 @@
 //!
 //! Knows: which revisions to ask for. Must not know: roles, images, policies.
 
-use crate::demands::{is_fargate_only, requires_more};
+use crate::demands::requires_more;
 use crate::ecs::{Ecs, Listed};
 use crate::error::Error;
 use crate::gap::{self, Gap, Verdict, number_of};
@@ -14,6 +14,7 @@ use ecs_sidecar_core::normalize;
 use ecs_sidecar_core::observed::Registrar;
 use ecs_sidecar_core::receipt::{self, ReceiptError, Undone};
 use ecs_sidecar_core::request::{self, Request};
+use ecs_sidecar_core::target::MadeFor;
 use futures_util::future::try_join_all;
 
 /// How many deregistered revisions behind the newest ACTIVE one are looked at for withdrawals.
@@ -118,7 +119,9 @@ impl<'a> History<'a> {
         let (ecs, family, role, inactive) = (self.ecs, self.family, self.role, self.inactive);
         // The source is below the newest, so this is no overflow.
         let gap = Gap { ecs, family, role, numbers: number + 1..self.number, inactive };
-        let before = async { if is_fargate_only(self.definition) { Ok(None) } else { self.readable(source).await } };
+        let before = async {
+            if MadeFor::read(self.definition).is_fargate_only() { Ok(None) } else { self.readable(source).await }
+        };
         let (verdict, before) = futures_util::future::try_join(gap.judge(self.definition), before).await?;
         match verdict {
             Verdict::Shadows | Verdict::Surplus => return Ok(Some(Unfinished::Leftover)),
@@ -166,14 +169,9 @@ impl<'a> History<'a> {
     }
 }
 
-/// The revision that one was made from.
-///
-/// A receipt is untrusted input, and a copied one may name anything: what counts is a good one that names an older
-/// revision of the very same family.
+/// The revision that one was made from, and its number, if its receipt is good.
 fn source(undone: &Undone, newest: &Arn) -> Option<(Arn, u64)> {
-    let source = undone.receipt.source_arn().filter(|_| undone.is_ours())?;
-    let place = |arn: &Arn| (arn.partition().to_owned(), arn.service().to_owned(), arn.region(), arn.account());
-    let ((family, number), (same, newest_number)) = (source.revision()?, newest.revision()?);
-    let older = family == same && number < newest_number && place(&source) == place(newest);
-    older.then_some((source, number))
+    let source = undone.receipt.source_before(newest).filter(|_| undone.is_ours())?;
+    let number = number_of(&source)?;
+    Some((source, number))
 }

@@ -189,7 +189,7 @@ fn override_permissions(policy: &mut Policy, get: &impl Fn(&str) -> Option<Strin
 }
 
 fn role(text: &str) -> Option<RoleRef> {
-    Some(RoleRef::new(text)).filter(|role| role.is_well_formed() && role.account().is_some())
+    Some(RoleRef::new(text)).filter(RoleRef::is_arn)
 }
 
 fn from_str<T: FromStr>(text: &str) -> Option<T> {

@@ -138,8 +138,7 @@ pub(crate) struct Arguments {
 }
 
 fn role(text: &str) -> Result<String, String> {
-    let role = ecs_sidecar_core::ids::RoleRef::new(text);
-    if role.is_well_formed() && role.account().is_some() {
+    if ecs_sidecar_core::ids::RoleRef::new(text).is_arn() {
         Ok(text.to_owned())
     } else {
         Err("must be a role's ARN, such as arn:aws:iam::111122223333:role/traced".to_owned())

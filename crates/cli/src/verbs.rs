@@ -8,7 +8,7 @@ use crate::site::Site;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::check::{self, Finding};
 use ecs_sidecar_core::edit::PatchOperation;
-use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
+use ecs_sidecar_core::observed::Observed;
 use ecs_sidecar_core::plan::{self, Asked, Decision, Plan, Settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::receipt::Injector;
@@ -112,19 +112,8 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
         Ok(site) => (site, None),
         Err(error) => (Site::nowhere(), Some(error)),
     };
-    let observed = Observed {
-        account: site.account,
-        region: site.region,
-        definition: input.definition.clone(),
-        cache_prefix: arguments.cache_prefix.clone(),
-        image: ImageState::NotChecked,
-        task_role: RoleState::NotChecked,
-        execution_role: RoleState::NotChecked,
-        withdrawn: Vec::new(),
-        removal_withdrawn: false,
-        source_inactive: false,
-        registrar: Registrar::Unknown,
-    };
+    let prefix = arguments.cache_prefix.clone();
+    let observed = Observed::unchecked(site.account, site.region, input.definition.clone(), prefix);
     let mut plan = plan::plan(&observed, &settings);
     // A removal, an opt-out and most skips are the same wherever the tasks run.
     let anywhere = plan.decision == Decision::Remove

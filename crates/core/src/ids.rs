@@ -173,6 +173,11 @@ impl RoleRef {
             && (self.arn.as_ref().is_some_and(|arn| arn.account().is_some()) || !self.text.contains([':', '/']))
     }
 
+    /// Whether it is the ARN of a role, so that nobody has to guess the account.
+    pub fn is_arn(&self) -> bool {
+        self.is_well_formed() && self.account().is_some()
+    }
+
     /// The friendly name, without the path: what IAM's API wants.
     pub fn name(&self) -> &str {
         self.text.rsplit('/').next().unwrap_or(&self.text)

@@ -9,7 +9,6 @@ use crate::digest::Digest;
 use crate::edit::{Edit, Path};
 use crate::eligible::{Eligible, can_reach_sidecar};
 use crate::ids::{AccountId, Region, RoleRef};
-use crate::image::Upstream;
 use crate::json::{Document, quote};
 use crate::keys::{container, nested, task};
 use crate::logging;
@@ -57,7 +56,6 @@ pub(crate) fn intent(
     eligible: &Eligible,
     site: &Site<'_>,
 ) -> Result<Intent, Refusal> {
-    let upstream: Upstream = policy.spec.image.upstream.parse().expect("validated when the policy was read");
     let room = room(source, policy, eligible)?;
     let sidecar = |fill: &dyn Fn(&Value) -> Value| sidecar(source, policy, eligible, fill, &room);
     let mut wanted = application(source, policy, eligible, site);
@@ -72,7 +70,7 @@ pub(crate) fn intent(
     let digest = Digest::of(&canonical_json(fingerprint.root()));
 
     let mut sidecar = sidecar(&|value| filled(value, policy, site));
-    let image = upstream.cached(site.account, site.region, site.cache_prefix);
+    let image = policy.upstream().cached(site.account, site.region, site.cache_prefix);
     sidecar.insert(container::IMAGE.to_owned(), image.into());
     let mut edits = vec![Edit {
         path: Path::member(task::CONTAINER_DEFINITIONS).item(policy.container_name()),

@@ -33,6 +33,25 @@ pub struct Observed {
     pub registrar: Registrar,
 }
 
+impl Observed {
+    /// What is known of a definition for which nobody looked anything up, as on a laptop.
+    pub fn unchecked(account: AccountId, region: Region, definition: TaskDefinition, cache_prefix: String) -> Self {
+        Self {
+            account,
+            region,
+            definition,
+            cache_prefix,
+            image: ImageState::NotChecked,
+            task_role: RoleState::NotChecked,
+            execution_role: RoleState::NotChecked,
+            withdrawn: Vec::new(),
+            removal_withdrawn: false,
+            source_inactive: false,
+            registrar: Registrar::Unknown,
+        }
+    }
+}
+
 /// Whether an image is in the private registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {

@@ -11,7 +11,6 @@ use crate::definition::TaskDefinition;
 use crate::digest::Digest;
 use crate::edit::Edit;
 use crate::eligible::eligible;
-use crate::image::Upstream;
 use crate::intent::{self, Intent, Site};
 use crate::json::Document;
 use crate::keys::{container, task};
@@ -37,11 +36,7 @@ pub fn needs(definition: &TaskDefinition, settings: &Settings) -> Option<Needs> 
     let source = undone.as_ref().map_or(definition, |undone| &undone.source);
     let Choice::Have(policy) = choose(source, undone.as_ref(), settings).ok()? else { return None };
     let (roles, _) = eligible(source, policy).and_then(|eligible| intent::roles(source, policy, &eligible)).ok()?;
-    Some(Needs { task_role: roles.task, execution_role: roles.execution, image: upstream(policy) })
-}
-
-fn upstream(policy: &Policy) -> Upstream {
-    policy.spec.image.upstream.parse().expect("validated when the policy was read")
+    Some(Needs { task_role: roles.task, execution_role: roles.execution, image: policy.upstream() })
 }
 
 struct Planner<'a> {
@@ -86,7 +81,6 @@ impl<'a> Planner<'a> {
     }
 
     fn have(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>) -> Result<Plan, Refusal> {
-        let upstream = upstream(policy);
         if !self.settings.bounds.allow_upstream(&policy.spec.image.upstream) {
             let message = format!("the stack does not list {}", policy.spec.image.upstream);
             return Err(Refusal::new(Reason::UpstreamNotAllowed, message));
@@ -106,7 +100,7 @@ impl<'a> Planner<'a> {
         let site = Site { account: &self.observed.account, region: &self.observed.region, cache_prefix: prefix };
         let intent = intent::intent(source, policy, &eligible, &site)?;
         let grants = permit::grants(self.observed, self.settings, policy, &site, &intent.roles);
-        let image = permit::image(self.observed, &upstream.cached(site.account, site.region, prefix));
+        let image = permit::image(self.observed, &policy.upstream().cached(site.account, site.region, prefix));
         let Some(difference) = difference(&intent, undone) else {
             return Ok(self.up_to_date(policy, intent, grants, image));
         };

@@ -7,7 +7,7 @@
 use crate::check::model::TASK;
 use crate::check::shape::Shape;
 use crate::edit::Path;
-use crate::json::{Document, JsonError, JsonType, Kind, Member, Node, Span, Value};
+use crate::json::{Document, JsonError, JsonType, Node, Span, Value};
 use crate::keys::{described, nested, task};
 use crate::splice::{self, EditError};
 
@@ -38,24 +38,21 @@ pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -
     let root = document.root();
     let is_described = described::READ_ONLY.iter().any(|key| root.members().any(|(name, _)| name == *key));
     let mut cuts = Vec::new();
-
-    let names: Vec<_> = root.members().map(|(name, _)| name).collect();
-    let keep: Vec<bool> = names
-        .iter()
-        .zip(root.members())
-        .map(|(name, (_, value))| {
-            let read_only = described::READ_ONLY.contains(&&**name) || more_read_only.iter().any(|more| more == name);
-            let absent = value.is_null() && task::REGISTRABLE.contains(&&**name);
+    let keep: Vec<bool> = root
+        .members()
+        .map(|(name, value)| {
+            let read_only = described::READ_ONLY.contains(&&*name) || more_read_only.iter().any(|more| *more == name);
+            let absent = value.is_null() && task::REGISTRABLE.contains(&&*name);
             let only_aws_tags =
-                is_described && *name == task::TAGS && value.items().len() > 0 && value.items().all(is_aws_tag);
+                is_described && name == task::TAGS && value.items().len() > 0 && value.items().all(is_aws_tag);
             !(read_only || absent || only_aws_tags)
         })
         .collect();
     cut_children(root.node, &keep, &mut cuts);
     for ((name, value), keep) in root.members().zip(keep) {
         let Some(field) = TASK.iter().find(|field| keep && field.name == name) else { continue };
-        let is_kept = |tag: Value<'_>| !(is_described && name == task::TAGS && is_aws_tag(tag));
         if name == task::TAGS && value.json_type() == JsonType::Array {
+            let is_kept = |tag: Value<'_>| !(is_described && is_aws_tag(tag));
             let keep: Vec<bool> = value.items().map(is_kept).collect();
             cut_children(value.node, &keep, &mut cuts);
             let Shape::List(tag) = &field.shape else { continue };
@@ -101,11 +98,7 @@ fn cut_nulls(value: Value<'_>, shape: &Shape, cuts: &mut Vec<Span>) {
 
 /// The stretches to cut so that just the children to keep are left, commas included.
 fn cut_children(parent: &Node, keep: &[bool], cuts: &mut Vec<Span>) {
-    let spans: Vec<Span> = match &parent.kind {
-        Kind::Object(members) => members.iter().map(Member::span).collect(),
-        Kind::Array(items) => items.iter().map(|item| item.span.clone()).collect(),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::String => return,
-    };
+    let spans = splice::children(parent);
     let mut index = 0;
     while index < spans.len() {
         if keep[index] {

@@ -165,12 +165,14 @@ impl Receipt {
         self.source.arn.as_deref()?.parse().ok()
     }
 
-    /// The source revision, if it can be what that revision was made from: of the same family, with a lower number.
+    /// The source revision, if it can be what that revision was made from: a receipt is untrusted input, and a copied
+    /// one may name anything, so only an older revision of the very same family counts.
     pub fn source_before(&self, revision: &Arn) -> Option<Arn> {
         let source = self.source_arn()?;
         let ((family, number), (own_family, own_number)) = (source.revision()?, revision.revision()?);
-        let same_place = (source.account(), source.region()) == (revision.account(), revision.region());
-        (same_place && family == own_family && number < own_number).then_some(source)
+        let place = |arn: &Arn| (arn.partition().to_owned(), arn.service().to_owned(), arn.region(), arn.account());
+        let older = family == own_family && number < own_number && place(&source) == place(revision);
+        older.then_some(source)
     }
 }
 
@@ -213,16 +215,12 @@ pub fn undo(definition: &TaskDefinition) -> Result<Option<Undone>, ReceiptError>
             break;
         }
         if holds {
-            take_back(&mut undone, &path, entry).map_err(|source| ReceiptError::Value {
-                container: carrier.clone(),
-                path: entry.path.clone(),
-                source,
-            })?;
+            take_back(&mut undone, &path, entry, &carrier)?;
         } else {
             undone.kept.push(path);
         }
     }
-    take_back_copies(&mut undone)?;
+    take_back_copies(&mut undone, &carrier)?;
     // The carrier is there, so a receipt that does not account for it was moved or renamed by somebody.
     if undone.source.containers().any(|container| container.label(names::RECEIPT).is_some()) {
         undone.container_edited = true;
@@ -233,11 +231,10 @@ pub fn undo(definition: &TaskDefinition) -> Result<Option<Undone>, ReceiptError>
 }
 
 /// What was injected into a container stands in its copies too, and under another name in a renamed one.
-fn take_back_copies(undone: &mut Undone) -> Result<(), ReceiptError> {
+fn take_back_copies(undone: &mut Undone, carrier: &str) -> Result<(), ReceiptError> {
     if undone.container_edited {
         return Ok(());
     }
-    let carrier = undone.receipt.policy.clone();
     for entry in undone.receipt.edits.clone() {
         let Some(path) = Path::parse(&entry.path) else { continue };
         let Some((list, item)) = path.list_of_container() else { continue };
@@ -246,19 +243,15 @@ fn take_back_copies(undone: &mut Undone) -> Result<(), ReceiptError> {
             let copy = Path::member(task::CONTAINER_DEFINITIONS).item(&name).then(list).item(item);
             let same = |value: Value<'_>| normalize::same_json(entry.after.get(), value.raw());
             if copy.find(undone.source.root()).is_some_and(same) {
-                let once = Entry { path: copy.to_string(), ..entry.clone() };
-                take_back(undone, &copy, &once).map_err(|source| ReceiptError::Value {
-                    container: carrier.clone(),
-                    path: once.path.clone(),
-                    source,
-                })?;
+                take_back(undone, &copy, &entry, carrier)?;
             }
         }
     }
     Ok(())
 }
 
-fn take_back(undone: &mut Undone, path: &Path, entry: &Entry) -> Result<(), splice::EditError> {
+/// Brings a place back to what stood there before.
+fn take_back(undone: &mut Undone, path: &Path, entry: &Entry, carrier: &str) -> Result<(), ReceiptError> {
     let reason = "what was injected is taken back";
     let mut edits = vec![Edit {
         path: path.clone(),
@@ -271,7 +264,11 @@ fn take_back(undone: &mut Undone, path: &Path, entry: &Entry) -> Result<(), spli
     if let Some(list) = emptied {
         edits.push(Edit { path: list, before: Some("[]".to_owned()), after: None, reason: reason.to_owned() });
     }
-    undone.source = undone.source.with(&edits)?;
+    undone.source = undone.source.with(&edits).map_err(|source| ReceiptError::Value {
+        container: carrier.to_owned(),
+        path: path.to_string(),
+        source,
+    })?;
     undone.edits.append(&mut edits);
     Ok(())
 }

@@ -125,7 +125,7 @@ fn child_value(parent: &Node, index: usize) -> &Node {
 }
 
 /// Where each child stands: a member with its key.
-fn children(parent: &Node) -> Vec<Span> {
+pub(crate) fn children(parent: &Node) -> Vec<Span> {
     match &parent.kind {
         Kind::Array(items) => items.iter().map(|item| item.span.clone()).collect(),
         Kind::Object(members) => members.iter().map(Member::span).collect(),

@@ -9,7 +9,7 @@ mod shapes;
 use ecs_sidecar_core::check;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::normalize::canonical;
-use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
+use ecs_sidecar_core::observed::Observed;
 use ecs_sidecar_core::plan::{Asked, Decision, Plan, Settings, plan};
 use ecs_sidecar_core::policy::{Capacity, Ceiling, Policy};
 use ecs_sidecar_core::receipt::Injector;
@@ -17,19 +17,8 @@ use ecs_sidecar_tests::World;
 
 /// What is observed of a definition that nobody looked up anything for.
 fn observed(definition: TaskDefinition) -> Observed {
-    Observed {
-        account: "111122223333".parse().expect("an account"),
-        region: "eu-west-1".parse().expect("a Region"),
-        definition,
-        cache_prefix: "ecr-public".to_owned(),
-        image: ImageState::NotChecked,
-        task_role: RoleState::NotChecked,
-        execution_role: RoleState::NotChecked,
-        withdrawn: Vec::new(),
-        removal_withdrawn: false,
-        source_inactive: false,
-        registrar: Registrar::Unknown,
-    }
+    let (account, region) = ("111122223333".parse().expect("an account"), "eu-west-1".parse().expect("a Region"));
+    Observed::unchecked(account, region, definition, "ecr-public".to_owned())
 }
 
 /// The preset, for a person who gave default roles and trusts instance roles.

@@ -7,7 +7,7 @@ use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::normalize;
-use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
+use ecs_sidecar_core::observed::Observed;
 use ecs_sidecar_core::plan::{self, Asked};
 use ecs_sidecar_core::policy::{PRESETS, Policy};
 use ecs_sidecar_core::receipt::{self, Injector};
@@ -133,19 +133,9 @@ pub(crate) const TEXTS: [(&str, Text); 5] = [
 
 /// What `ecs-sidecar inject` makes of a file.
 fn injected_by_cli(text: &str) -> String {
-    let observed = Observed {
-        account: ACCOUNT.parse().unwrap(),
-        region: REGION.parse().unwrap(),
-        definition: TaskDefinition::parse(text).unwrap(),
-        cache_prefix: "ecr-public".to_owned(),
-        image: ImageState::NotChecked,
-        task_role: RoleState::NotChecked,
-        execution_role: RoleState::NotChecked,
-        withdrawn: Vec::new(),
-        removal_withdrawn: false,
-        source_inactive: false,
-        registrar: Registrar::Unknown,
-    };
+    let (account, region) = (ACCOUNT.parse().unwrap(), REGION.parse().unwrap());
+    let definition = TaskDefinition::parse(text).unwrap();
+    let observed = Observed::unchecked(account, region, definition, "ecr-public".to_owned());
     let settings = plan::Settings {
         policies: vec![Policy::preset("xray-daemon").unwrap()],
         bounds: Bounds::unbounded(),

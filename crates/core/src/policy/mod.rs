@@ -11,6 +11,8 @@ pub use document::{
     NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Selector, Spec, Target, Updates, Variable,
 };
 
+use crate::image::Upstream;
+
 /// Why a text is not a policy.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {
@@ -65,6 +67,11 @@ impl Policy {
     /// The name by which definitions ask for it.
     pub fn name(&self) -> &str {
         &self.metadata.name
+    }
+
+    /// Where its image comes from.
+    pub fn upstream(&self) -> Upstream {
+        self.spec.image.upstream.parse().expect("validated when the policy was read")
     }
 
     /// The name of the container that it adds.

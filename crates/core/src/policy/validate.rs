@@ -132,8 +132,7 @@ fn refused_by_ecs(sidecar: &Map) -> Option<String> {
 /// The ARN of a role, if there is one.
 pub(super) fn role<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let role = Option::<String>::deserialize(deserializer)?;
-    let is_role = |arn: &String| RoleRef::new(arn).is_well_formed() && RoleRef::new(arn).account().is_some();
-    if role.as_ref().is_none_or(is_role) {
+    if role.as_ref().is_none_or(|arn| RoleRef::new(arn).is_arn()) {
         return Ok(role);
     }
     Err(D::Error::custom("must be the ARN of a role, such as arn:aws:iam::111122223333:role/traced"))
