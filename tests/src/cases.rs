@@ -4,13 +4,16 @@
 //! is the definition, `policy.yaml` the policy if it is not the preset, `result.json` the definition that is
 //! registered, for those decisions that register one.
 
-use ecs_sidecar_core::bounds::Bounds;
+use ecs_sidecar_core::bounds::{Bounds, CacheBound, LogGroupBound};
+use ecs_sidecar_core::cache::{CacheRule, CacheState};
 use ecs_sidecar_core::definition::TaskDefinition;
-use ecs_sidecar_core::observed::{ImageState, Observed, Registrar, RoleState};
+use ecs_sidecar_core::names;
+use ecs_sidecar_core::observed::{ImageState, LogGroupState, Observed, Permission, Registrar, RoleState, StoredImage};
 use ecs_sidecar_core::plan::{Asked, Settings};
-use ecs_sidecar_core::policy::Policy;
+use ecs_sidecar_core::policy::{Architecture, Policy};
 use ecs_sidecar_core::receipt::Injector;
 use serde::Deserialize;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// One folder.
@@ -81,8 +84,18 @@ pub struct Seen {
     pub region: Option<String>,
     /// Prefix of the cache rule, if not `ecr-public`.
     pub cache_prefix: Option<String>,
+    /// The account of the registry, if not the tasks' own.
+    pub registry: Option<String>,
+    /// Prefix of the rule that was found, or `noRule`, `taken`, `unavailable` or `refused`.
+    pub cache: Option<CacheTold>,
+    /// What is in the registry, or `present`, `missing` or `refused`.
+    pub image: Option<ImageTold>,
+    /// The digest that somebody who cannot look was told.
+    pub image_digest: Option<String>,
     /// `present`, `missing` or `refused`.
-    pub image: Option<String>,
+    pub log_group: Option<String>,
+    /// Whether the execution role may make the log group.
+    pub may_create_log_group: Option<bool>,
     /// Attached policies, or `missing` or `refused`.
     pub task_role: Option<RoleTold>,
     /// The same.
@@ -95,6 +108,63 @@ pub struct Seen {
     pub source_inactive: bool,
     /// `operator`, `other` or `unknown`.
     pub registrar: Option<String>,
+}
+
+/// How the image gets into the registry.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum CacheTold {
+    /// By the rule with this prefix.
+    Rule {
+        /// The prefix.
+        rule: String,
+    },
+    /// `noRule`, `taken`, `unavailable` or `refused`.
+    Word(String),
+}
+
+/// What is known of the image.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(untagged)]
+pub enum ImageTold {
+    /// `present`, `missing` or `refused`.
+    Word(String),
+    /// What is in the registry.
+    Stored(StoredTold),
+}
+
+/// An image in the registry: for both architectures, looked up just now, unless something else is said.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct StoredTold {
+    /// A hexadecimal digit; the digest is 64 of it.
+    pub digest: char,
+    /// The architectures that it is made for.
+    #[serde(default)]
+    pub offered: Option<BTreeSet<Architecture>>,
+    /// Those that are there.
+    #[serde(default)]
+    pub complete: Option<BTreeSet<Architecture>>,
+    /// Hours since the tag was looked up.
+    #[serde(default)]
+    pub age_hours: Option<u64>,
+    /// What would delete it.
+    #[serde(default)]
+    pub expires: Option<String>,
+}
+
+impl StoredTold {
+    fn image(&self) -> StoredImage {
+        let both = || BTreeSet::from([Architecture::X86, Architecture::Arm]);
+        let offered = self.offered.clone().unwrap_or_else(both);
+        StoredImage {
+            digest: format!("sha256:{}", String::from(self.digest).repeat(64)).parse().expect("a hexadecimal digit"),
+            complete: self.complete.clone().unwrap_or_else(|| offered.clone()),
+            offered,
+            age_hours: self.age_hours,
+            expires: self.expires.clone(),
+        }
+    }
 }
 
 /// What is known of a role.
@@ -117,6 +187,10 @@ pub struct BoundsTold {
     pub policy_arns: Option<Vec<String>>,
     /// Globs of roles.
     pub roles: Option<Vec<String>>,
+    /// `observe`, `warm` or `create`.
+    pub cache: Option<String>,
+    /// Whether log groups may be made.
+    pub log_groups: Option<bool>,
 }
 
 /// Default roles and the like.
@@ -206,6 +280,16 @@ impl Case {
                 upstreams: told.upstreams.unwrap_or(all.upstreams),
                 policy_arns: told.policy_arns.unwrap_or(all.policy_arns),
                 roles: told.roles.unwrap_or(all.roles),
+                cache: match told.cache.as_deref() {
+                    None | Some("create") => CacheBound::Create,
+                    Some("warm") => CacheBound::Warm,
+                    Some("observe") => CacheBound::Observe,
+                    Some(other) => panic!("{}: no bound {other}", self.name),
+                },
+                log_groups: match told.log_groups {
+                    None | Some(true) => LogGroupBound::Create,
+                    Some(false) => LogGroupBound::Observe,
+                },
             },
             asked: match self.told.asked {
                 AskedWord::Inject => Asked::Inject,
@@ -227,16 +311,39 @@ impl Case {
             Some(RoleTold::Word(word)) if word == "missing" => RoleState::Missing,
             Some(RoleTold::Word(word)) => RoleState::Refused(word.clone()),
         };
+        let account = "111122223333";
         Observed {
-            account: "111122223333".parse().expect("an account"),
+            account: account.parse().expect("an account"),
+            registry: seen.registry.as_deref().unwrap_or(account).parse().expect("an account"),
             region: seen.region.as_deref().unwrap_or("eu-west-1").parse().expect("a Region"),
             definition: self.definition(),
             cache_prefix: seen.cache_prefix.clone().unwrap_or_else(|| "ecr-public".to_owned()),
-            image: match seen.image.as_deref() {
-                None => ImageState::NotChecked,
-                Some("present") => ImageState::Present,
-                Some("missing") => ImageState::Missing,
-                Some(other) => ImageState::Refused(other.to_owned()),
+            cache: self.cache(),
+            image: match &seen.image {
+                None => {
+                    let told = seen.image_digest.as_deref();
+                    ImageState::NotChecked(told.map(|digest| digest.parse().expect("a digest")))
+                }
+                Some(ImageTold::Stored(stored)) => ImageState::Present(stored.image()),
+                Some(ImageTold::Word(word)) => match word.as_str() {
+                    "present" => ImageState::Present(
+                        StoredTold { digest: '0', offered: None, complete: None, age_hours: None, expires: None }
+                            .image(),
+                    ),
+                    "missing" => ImageState::Missing,
+                    other => ImageState::Refused(other.to_owned()),
+                },
+            },
+            log_group: match seen.log_group.as_deref() {
+                None => LogGroupState::NotChecked,
+                Some("present") => LogGroupState::Present,
+                Some("missing") => LogGroupState::Missing,
+                Some(other) => LogGroupState::Refused(other.to_owned()),
+            },
+            may_create_log_group: match seen.may_create_log_group {
+                None => Permission::NotChecked,
+                Some(true) => Permission::Allowed,
+                Some(false) => Permission::Denied,
             },
             task_role: role(&seen.task_role),
             execution_role: role(&seen.execution_role),
@@ -251,9 +358,27 @@ impl Case {
         }
     }
 
+    fn cache(&self) -> CacheState {
+        let upstream = || names::ECR_PUBLIC.to_owned();
+        match &self.told.observed.cache {
+            None => CacheState::NotChecked,
+            Some(CacheTold::Rule { rule: prefix }) => {
+                CacheState::Rule(CacheRule { prefix: prefix.clone(), upstream: upstream(), upstream_prefix: None })
+            }
+            Some(CacheTold::Word(word)) => match word.as_str() {
+                "noRule" => CacheState::NoRule,
+                "taken" => CacheState::PrefixTaken("registry-1.docker.io".to_owned()),
+                "unavailable" => CacheState::Unavailable,
+                other => CacheState::Refused(other.to_owned()),
+            },
+        }
+    }
+
     /// The command line that says the same, if one can.
     pub fn command_line(&self) -> Option<Vec<String>> {
-        let on_a_laptop = Seen { region: None, cache_prefix: None, ..self.told.observed.clone() } == Seen::default();
+        let told =
+            Seen { region: None, cache_prefix: None, registry: None, image_digest: None, ..self.told.observed.clone() };
+        let on_a_laptop = told == Seen::default();
         let unbounded = self.told.bounds == BoundsTold::default() && self.told.execution_policy_arn.is_none();
         let verb = match self.told.asked {
             AskedWord::Inject => "inject",
@@ -267,6 +392,8 @@ impl Case {
         let mut line = vec![verb.to_owned(), "--account=111122223333".to_owned()];
         line.push(format!("--region={}", seen.region.as_deref().unwrap_or("eu-west-1")));
         line.extend(seen.cache_prefix.iter().map(|prefix| format!("--cache-prefix={prefix}")));
+        line.extend(seen.registry.iter().map(|account| format!("--registry-account={account}")));
+        line.extend(seen.image_digest.iter().map(|digest| format!("--image-digest={digest}")));
         line.extend(self.policy_file().map(|file| format!("--policy={}", file.display())));
         let defaults = &self.told.defaults;
         line.extend(defaults.task_role.iter().map(|role| format!("--default-task-role={role}")));

@@ -46,7 +46,7 @@ fn run(case: &Case) -> Result<(), Failed> {
 }
 
 /// Reasons that only acting on a plan can bring; the tests of the shell give those.
-const ONLY_IN_ACTING: [Reason; 8] = [
+const ONLY_IN_ACTING: [Reason; 16] = [
     Reason::NoActiveRevision,
     Reason::RolePolicyLimit,
     Reason::RoleNotModifiable,
@@ -55,6 +55,14 @@ const ONLY_IN_ACTING: [Reason; 8] = [
     Reason::RegistrationRefused,
     Reason::FieldRefused,
     Reason::RequiresMore,
+    Reason::ImageWarming,
+    Reason::ImageNotFetched,
+    Reason::ImageNotUpstream,
+    Reason::ImageCorrupt,
+    Reason::RegistryThrottled,
+    Reason::CacheRuleLimit,
+    Reason::CacheRuleRefused,
+    Reason::LogGroupRefused,
 ];
 
 fn every_reason() -> Result<(), Failed> {

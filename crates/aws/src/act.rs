@@ -51,25 +51,35 @@ impl From<Outcome> for Acted {
 }
 
 /// How long a registration may take with what has to follow it: the look at the gap, and a deregistration.
-const TO_REGISTER: Duration = Duration::from_secs(3 * CALL.as_secs());
+pub(crate) const TO_REGISTER: Duration = Duration::from_secs(3 * CALL.as_secs());
 
 /// Shorter values are flags and numbers, which would tear the message apart.
 const SHORTEST_SECRET: usize = 4;
 
 /// Does what the plan says.
 ///
-/// Guarantees: grants before the registration, and no registration if a grant is refused. At most one revision more
+/// Guarantees: the log group and grants before the registration, and no registration if one is refused. At most one revision more
 /// than before. If it is cut off between any two calls, the next reconcile finds what is left and finishes it.
 /// Assumptions: the plan was made from this very sight, a moment ago. The role may attach, register, deregister.
 /// Errors: those of the calls; [`Error::Uncertain`] after a registration whose answer nobody saw, [`Error::OutOfTime`]
 /// before a registration that might not end in time.
 pub async fn act(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadline) -> Result<Acted, Error> {
+    let refused = |refusal| Ok(Outcome::Refused { refusal, deregistered: Vec::new() }.into());
+    if let Some(group) = &plan.log_group
+        && let Err(refusal) = clients.logs.create(group).await?
+    {
+        return refused(refusal);
+    }
     if let Some(refusal) = grant(clients, &plan.grants).await? {
-        return Ok(Outcome::Refused { refusal, deregistered: Vec::new() }.into());
+        return refused(refusal);
     }
     match plan.decision {
-        Decision::UpToDate | Decision::Skip if plan.grants.is_empty() => Ok(Outcome::Nothing.into()),
+        Decision::UpToDate | Decision::Skip if plan.grants.is_empty() && plan.log_group.is_none() => {
+            Ok(Outcome::Nothing.into())
+        }
         Decision::UpToDate | Decision::Skip => Ok(Outcome::Granted.into()),
+        // Whoever acts has fetched what was to be fetched before.
+        Decision::Fetch => Ok(Outcome::Nothing.into()),
         Decision::Withdraw => {
             clients.ecs.deregister(&sight.newest).await?;
             Ok(Outcome::Deregistered { arns: vec![sight.newest.clone()] }.into())

@@ -1,9 +1,12 @@
 //! The clients, made once and eagerly: making them belongs to the init phase of a function, which is fast.
 
+use crate::clock::Clock;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
 use crate::iam::Iam;
-use crate::queue::DeadLetters;
+use crate::ledger::Ledger;
+use crate::logs::Logs;
+use crate::queue::Queue;
 use crate::settings::Settings;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
@@ -20,7 +23,7 @@ const ATTEMPT: Duration = Duration::from_secs(5);
 pub(crate) const CALL: Duration = Duration::from_secs(12);
 
 /// A client for each service.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Clients {
     /// Task definitions.
     pub ecs: Ecs,
@@ -28,8 +31,16 @@ pub struct Clients {
     pub iam: Iam,
     /// Images.
     pub ecr: Ecr,
+    /// Log groups.
+    pub logs: Logs,
+    /// What functions tell each other.
+    pub ledger: Ledger,
+    /// The time of day.
+    pub clock: Clock,
+    /// The queue that the function is fed from, if it is.
+    pub queue: Option<Queue>,
     /// Where messages go that nobody understands, if there is such a queue.
-    pub dead_letters: Option<DeadLetters>,
+    pub dead_letters: Option<Queue>,
     /// Whom ECS names as the registrar of what these register.
     pub role: RoleRef,
 }
@@ -40,8 +51,12 @@ impl Clients {
         Self {
             ecs: Ecs::new(config, settings.read_only_members.clone()),
             iam: Iam::new(config),
-            ecr: Ecr::new(config),
-            dead_letters: settings.dead_letter_queue.clone().map(|url| DeadLetters::new(config, url)),
+            ecr: Ecr::new(config, settings.registry.clone()),
+            logs: Logs::new(config),
+            ledger: Ledger::new(config, settings.table.clone()),
+            clock: Clock::of(config),
+            queue: settings.queue.clone().map(|url| Queue::new(config, url)),
+            dead_letters: settings.dead_letter_queue.clone().map(|url| Queue::new(config, url)),
             role: settings.role.clone(),
         }
     }

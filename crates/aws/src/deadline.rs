@@ -20,13 +20,32 @@ impl Deadline {
         Self(Some(instant))
     }
 
+    /// The same, or after that long if it is sooner.
+    pub(crate) fn bounded(self, longest: Duration) -> Self {
+        let bound = Instant::now() + longest;
+        Self(Some(self.0.map_or(bound, |end| end.min(bound))))
+    }
+
+    /// Waits for work until then. `None`: it was not done in time, and is dropped.
+    pub(crate) async fn limit<T>(self, work: impl Future<Output = T>) -> Option<T> {
+        match self.0 {
+            Some(end) => tokio::time::timeout_at(end, work).await.ok(),
+            None => Some(work.await),
+        }
+    }
+
+    /// Whether what may take that long can be started.
+    pub(crate) fn leaves(self, needed: Duration) -> bool {
+        self.0.is_none_or(|end| Instant::now() + needed <= end)
+    }
+
+    /// So much earlier.
+    pub(crate) fn earlier(self, by: Duration) -> Self {
+        Self(self.0.map(|end| end.checked_sub(by).unwrap_or_else(Instant::now)))
+    }
+
     /// Refuses to start what may take that long.
     pub(crate) fn allow(self, needed: Duration, deed: &'static str, family: &Family) -> Result<(), Error> {
-        match self.0 {
-            Some(end) if Instant::now() + needed > end => {
-                Err(Error::OutOfTime { deed, family: family.as_str().to_owned() })
-            }
-            Some(_) | None => Ok(()),
-        }
+        if self.leaves(needed) { Ok(()) } else { Err(Error::OutOfTime { deed, family: family.as_str().to_owned() }) }
     }
 }

@@ -126,6 +126,12 @@ pub enum Error {
         #[source]
         source: ecs_sidecar_core::definition::InputError,
     },
+    /// ECR's login cannot be read.
+    #[error("cannot read the login that GetAuthorizationToken answered for {registry}")]
+    Login {
+        /// The registry.
+        registry: String,
+    },
     /// Others registered revisions as fast as we did.
     #[error("cannot settle {family}: others changed it in each of {rounds} rounds")]
     Contended {
@@ -181,7 +187,7 @@ impl Error {
                 Failure::Denied | Failure::Refused => false,
             },
             Self::Uncertain { .. } | Self::Contended { .. } | Self::OutOfTime { .. } => true,
-            Self::Unreadable { .. } | Self::Setting { .. } | Self::Policy { .. } => false,
+            Self::Unreadable { .. } | Self::Login { .. } | Self::Setting { .. } | Self::Policy { .. } => false,
         }
     }
 
@@ -210,7 +216,7 @@ impl Error {
                 Failure::Unavailable => "unavailable",
             },
             Self::Uncertain { .. } => "uncertain",
-            Self::Unreadable { .. } => "unreadable",
+            Self::Unreadable { .. } | Self::Login { .. } => "unreadable",
             Self::Contended { .. } => "contended",
             Self::OutOfTime { .. } => "outOfTime",
             Self::Setting { .. } | Self::Policy { .. } => "setting",

@@ -3,9 +3,10 @@
 //! Knows: the two calls, and what their refusals mean. Must not know: which policy a sidecar needs.
 
 use crate::error::Error;
+use aws_sdk_iam::types::PolicyEvaluationDecisionType;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::RoleRef;
-use ecs_sidecar_core::observed::RoleState;
+use ecs_sidecar_core::observed::{Permission, RoleState};
 use ecs_sidecar_core::reason::Reason;
 use std::collections::BTreeSet;
 
@@ -60,6 +61,28 @@ impl Iam {
                 return Ok(RoleState::Attached(arns));
             }
         }
+    }
+
+    /// Whether a role may do something, by IAM's own simulation, boundaries included.
+    ///
+    /// Guarantees: nothing is written. What cannot be found out is said so: the answer is of use, and no more.
+    /// Assumptions: `SimulatePrincipalPolicy` for the role.
+    /// Errors: [`Error::Call`] if IAM is not reached or throttles.
+    pub async fn may(&self, role: &RoleRef, action: &str, resource: &str) -> Result<Permission, Error> {
+        let request = self.client.simulate_principal_policy().policy_source_arn(role.as_str());
+        let sent = request.action_names(action).resource_arns(resource).send().await;
+        let answer = match sent.map_err(|error| Error::call("SimulatePrincipalPolicy", role.as_str(), &error)) {
+            Ok(answer) => answer,
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(_) => return Ok(Permission::NotChecked),
+        };
+        Ok(match answer.evaluation_results().first().map(|result| result.eval_decision()) {
+            Some(PolicyEvaluationDecisionType::Allowed) => Permission::Allowed,
+            Some(PolicyEvaluationDecisionType::ExplicitDeny | PolicyEvaluationDecisionType::ImplicitDeny) => {
+                Permission::Denied
+            }
+            Some(_) | None => Permission::NotChecked,
+        })
     }
 
     /// Attaches a managed policy to a role.

@@ -5,6 +5,7 @@
 
 pub mod act;
 pub mod clients;
+pub mod clock;
 pub mod deadline;
 mod demands;
 pub mod ecr;
@@ -13,12 +14,18 @@ pub mod error;
 mod gap;
 pub mod history;
 pub mod iam;
+mod image;
+pub mod ledger;
+pub mod logs;
+mod manifest;
 pub mod memory;
 pub mod observe;
 pub mod queue;
 mod raw;
 pub mod reconcile;
+mod registry;
 pub mod settings;
+pub mod warm;
 
 pub use clients::Clients;
 pub use deadline::Deadline;

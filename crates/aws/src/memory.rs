@@ -4,7 +4,9 @@
 //!
 //! Only good news is kept: an image that was there, policies that were attached. Bad news would outlive its cure.
 
+use ecs_sidecar_core::cache::CacheState;
 use ecs_sidecar_core::ids::RoleRef;
+use ecs_sidecar_core::observed::{ImageState, Permission};
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -23,8 +25,15 @@ pub struct Memory {
 #[derive(Debug, Default)]
 struct Facts {
     attached: HashMap<RoleRef, (BTreeSet<String>, Instant)>,
-    images: HashMap<(String, String), Instant>,
+    images: HashMap<ImageKey, ((CacheState, ImageState), Instant)>,
+    log_groups: HashMap<LogGroupKey, (Permission, Instant)>,
 }
+
+/// An upstream image, and whether it is referred to by its digest.
+type ImageKey = (String, bool);
+
+/// A log group, and the role that may have to make it.
+type LogGroupKey = (String, Option<RoleRef>);
 
 impl Memory {
     fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -44,15 +53,33 @@ impl Memory {
         self.facts().attached.insert(role.clone(), (policies, Instant::now()));
     }
 
-    /// Whether the image was there a short while ago.
-    pub(crate) fn has_image(&self, repository: &str, tag: &str) -> bool {
-        let key = (repository.to_owned(), tag.to_owned());
-        self.facts().images.get(&key).is_some_and(|seen| seen.elapsed() < LIFE)
+    /// Where the image was a short while ago, and all that is known of it.
+    pub(crate) fn image(&self, upstream: &str, pinned: bool) -> Option<(CacheState, ImageState)> {
+        let facts = self.facts();
+        let (known, _) = facts.images.get(&(upstream.to_owned(), pinned)).filter(|(_, seen)| seen.elapsed() < LIFE)?;
+        Some(known.clone())
     }
 
-    /// Remembers that an image is there, from now on.
-    pub(crate) fn remember_image(&self, repository: &str, tag: &str) {
-        self.facts().images.insert((repository.to_owned(), tag.to_owned()), Instant::now());
+    /// Remembers where an image is, from now on.
+    pub(crate) fn remember_image(&self, upstream: &str, pinned: bool, known: (CacheState, ImageState)) {
+        self.facts().images.insert((upstream.to_owned(), pinned), (known, Instant::now()));
+    }
+
+    /// Forgets all images: one was fetched.
+    pub(crate) fn forget_images(&self) {
+        self.facts().images.clear();
+    }
+
+    /// What the role might do about a log group that was there a short while ago.
+    pub(crate) fn log_group(&self, name: &str, role: Option<&RoleRef>) -> Option<Permission> {
+        let facts = self.facts();
+        let key = (name.to_owned(), role.cloned());
+        facts.log_groups.get(&key).filter(|(_, seen)| seen.elapsed() < LIFE).map(|(permission, _)| *permission)
+    }
+
+    /// Remembers that a log group is there, from now on.
+    pub(crate) fn remember_log_group(&self, name: &str, role: Option<&RoleRef>, permission: Permission) {
+        self.facts().log_groups.insert((name.to_owned(), role.cloned()), (permission, Instant::now()));
     }
 
     /// Forgets everything: something was refused that the facts did not let expect.
@@ -68,12 +95,17 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_image_is_believed_for_a_quarter_of_an_hour() {
         let memory = Memory::default();
-        assert!(!memory.has_image("cache/daemon", "3.x"));
-        memory.remember_image("cache/daemon", "3.x");
+        let known = || (CacheState::NoRule, ImageState::Missing);
+        assert_eq!(memory.image("daemon:3.x", true), None);
+        memory.remember_image("daemon:3.x", true, known());
         tokio::time::advance(LIFE - Duration::from_secs(1)).await;
-        assert!(memory.has_image("cache/daemon", "3.x") && !memory.has_image("cache/daemon", "4.x"));
+        assert_eq!(memory.image("daemon:3.x", true), Some(known()));
+        assert!(memory.image("daemon:3.x", false).is_none() && memory.image("daemon:4.x", true).is_none());
         tokio::time::advance(Duration::from_secs(1)).await;
-        assert!(!memory.has_image("cache/daemon", "3.x"));
+        assert_eq!(memory.image("daemon:3.x", true), None);
+        memory.remember_image("daemon:3.x", true, known());
+        memory.forget_images();
+        assert_eq!(memory.image("daemon:3.x", true), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -7,13 +7,15 @@ use crate::ecs::Listed;
 use crate::error::{Error, Failure, Said};
 use crate::gap::number_of;
 use crate::history::{History, Unfinished};
+use crate::image;
 use crate::memory::Memory;
 use crate::settings::Settings;
+use ecs_sidecar_core::cache::CacheState;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
-use ecs_sidecar_core::observed::{ImageState, Needs, Observed, RoleState};
+use ecs_sidecar_core::observed::{ImageState, LogGroupState, Needs, Observed, Permission, RoleState};
 use ecs_sidecar_core::plan;
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::{try_join, try_join3, try_join4};
 
 /// Whether facts from earlier reconciles may stand in for calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,10 +49,11 @@ pub struct Sight {
 
 /// Looks at a family. `None`: it has no ACTIVE revision.
 ///
-/// Guarantees: nothing is written. Three levels of calls at most: the newest revision beside the list of INACTIVE
-/// ones; then roles, image and what other revisions tell, side by side. (An emulator's INACTIVE answer adds two.)
-/// Assumptions: `DescribeTaskDefinition`, `ListTaskDefinitions`; without `ListAttachedRolePolicies` or
-/// `DescribeImages` the observation says so instead of failing.
+/// Guarantees: nothing is written. Two levels of calls with what memory holds: the newest revision beside the list of
+/// INACTIVE ones; then roles, image, log group and what other revisions tell, side by side. An image of which nothing is
+/// remembered takes five calls more, one after the other. (An emulator's INACTIVE answer adds two.)
+/// Assumptions: `DescribeTaskDefinition`, `ListTaskDefinitions`; where another read is not allowed, the observation says
+/// so instead of failing.
 /// Errors: those of the calls; all of them may be retried.
 pub async fn observe(
     clients: &Clients,
@@ -65,7 +68,7 @@ pub async fn observe(
     let Some((arn, number)) = arn.and_then(|arn| number_of(&arn).map(|number| (arn, number))) else {
         return Err(nameless(family));
     };
-    let needs = plan::needs(&definition, &settings.plan);
+    let needs = plan::needs(&definition, &settings.plan, &settings.account, &settings.region);
     let history = History::new(&clients.ecs, &settings.role, family, &definition, (&arn, number), &inactive);
     let (source_inactive, registrar) = (history.source_inactive(), history.registrar);
     let look = Look { clients, settings, memory, trust };
@@ -75,8 +78,12 @@ pub async fn observe(
         account: settings.account.clone(),
         region: settings.region.clone(),
         definition,
+        registry: settings.registry.clone(),
         cache_prefix: settings.cache_prefix.clone(),
+        cache: facts.cache,
         image: facts.image,
+        log_group: facts.log_group,
+        may_create_log_group: facts.may_create_log_group,
         task_role: facts.task_role,
         execution_role: facts.execution_role,
         withdrawn: withdrawn.digests,
@@ -103,16 +110,35 @@ async fn newest(clients: &Clients, family: &Family) -> Result<Option<TaskDefinit
     }
 }
 
-/// What was found out of roles and image.
+/// What was found out of roles, image and log group.
 struct Facts {
+    cache: CacheState,
     image: ImageState,
+    log_group: LogGroupState,
+    may_create_log_group: Permission,
     task_role: RoleState,
     execution_role: RoleState,
     remembered: bool,
     fresh: Vec<RoleRef>,
 }
 
-/// A look at roles and image, with or without the help of memory.
+impl Facts {
+    /// Nobody looked.
+    fn none() -> Self {
+        Self {
+            cache: CacheState::NotChecked,
+            image: ImageState::NotChecked(None),
+            log_group: LogGroupState::NotChecked,
+            may_create_log_group: Permission::NotChecked,
+            task_role: RoleState::NotChecked,
+            execution_role: RoleState::NotChecked,
+            remembered: false,
+            fresh: Vec::new(),
+        }
+    }
+}
+
+/// A look at roles, image and log group, with or without the help of memory.
 struct Look<'a> {
     clients: &'a Clients,
     settings: &'a Settings,
@@ -125,31 +151,54 @@ type Known<T> = (T, bool);
 
 impl Look<'_> {
     async fn facts(&self, needs: Option<&Needs>) -> Result<Facts, Error> {
-        let Some(needs) = needs else {
-            let (task_role, execution_role) = (RoleState::NotChecked, RoleState::NotChecked);
-            let (image, remembered, fresh) = (ImageState::NotChecked, false, Vec::new());
-            return Ok(Facts { image, task_role, execution_role, remembered, fresh });
-        };
+        let Some(needs) = needs else { return Ok(Facts::none()) };
         let same = needs.task_role == needs.execution_role;
         let names = [needs.task_role.as_ref(), needs.execution_role.as_ref().filter(|_| !same)];
-        let (image, task, execution) = try_join3(self.image(needs), self.role(names[0]), self.role(names[1])).await?;
-        let remembered = image.1 || task.1 || execution.1;
+        let roles = (self.role(names[0]), self.role(names[1]));
+        let (image, logs, task, execution) =
+            try_join4(self.image(needs), self.log_group(needs), roles.0, roles.1).await?;
+        let remembered = image.1 || logs.1 || task.1 || execution.1;
         let asked = names.into_iter().zip([&task, &execution]).filter(|(_, (_, remembered))| !remembered);
         let fresh = asked.filter_map(|(role, _)| role.cloned()).collect();
         let execution_role = if same { task.0.clone() } else { execution.0 };
-        Ok(Facts { image: image.0, task_role: task.0, execution_role, remembered, fresh })
+        let ((cache, image), (log_group, may_create_log_group)) = (image.0, logs.0);
+        let task_role = task.0;
+        Ok(Facts { cache, image, log_group, may_create_log_group, task_role, execution_role, remembered, fresh })
     }
 
-    async fn image(&self, needs: &Needs) -> Result<Known<ImageState>, Error> {
-        let repository = needs.image.cached_repository(&self.settings.cache_prefix);
-        if self.trust == Trust::Memory && self.memory.has_image(&repository, &needs.image.tag) {
-            return Ok((ImageState::Present, true));
+    async fn image(&self, needs: &Needs) -> Result<Known<(CacheState, ImageState)>, Error> {
+        let (name, pinned) = (needs.image.to_string(), needs.pinned);
+        if let Some(known) = self.memory.image(&name, pinned).filter(|_| self.trust == Trust::Memory) {
+            return Ok((known, true));
         }
-        let image = self.clients.ecr.image(&repository, &needs.image.tag).await?;
-        if image == ImageState::Present {
-            self.memory.remember_image(&repository, &needs.image.tag);
+        let found = image::locate(self.clients, self.settings, &needs.image, pinned).await?;
+        if let (_, ImageState::Present(_)) = &found {
+            self.memory.remember_image(&name, pinned, found.clone());
         }
-        Ok((image, false))
+        Ok((found, false))
+    }
+
+    async fn log_group(&self, needs: &Needs) -> Result<Known<(LogGroupState, Permission)>, Error> {
+        let Some(group) = &needs.log_group else {
+            return Ok(((LogGroupState::NotChecked, Permission::NotChecked), false));
+        };
+        let role = needs.execution_role.as_ref().filter(|role| group.created_by_driver && self.in_reach(role));
+        if let Some(may) = self.memory.log_group(&group.name, role).filter(|_| self.trust == Trust::Memory) {
+            return Ok(((LogGroupState::Present, may), true));
+        }
+        let (state, may) = try_join(self.clients.logs.group(&group.name), self.may_create(role, &group.name)).await?;
+        if state == LogGroupState::Present {
+            self.memory.remember_log_group(&group.name, role, may);
+        }
+        Ok(((state, may), false))
+    }
+
+    /// Whether a role may make a log group. Only a role that is named by its ARN can be asked about.
+    async fn may_create(&self, role: Option<&RoleRef>, group: &str) -> Result<Permission, Error> {
+        let Some(role) = role.filter(|role| role.is_arn()) else { return Ok(Permission::NotChecked) };
+        let (account, region) = (&self.settings.account, &self.settings.region);
+        let arn = format!("arn:{}:logs:{region}:{account}:log-group:{group}", region.partition().name);
+        self.clients.iam.may(role, "logs:CreateLogGroup", &arn).await
     }
 
     async fn role(&self, role: Option<&RoleRef>) -> Result<Known<RoleState>, Error> {

@@ -2,7 +2,7 @@
 //!
 //! Knows: how often to look again. Must not know: what woke it; the cause of a reconcile is not an argument here.
 
-use crate::act::{Acted, act};
+use crate::act::{Acted, TO_REGISTER, act};
 use crate::clients::{CALL, Clients};
 use crate::deadline::Deadline;
 use crate::error::Error;
@@ -10,16 +10,21 @@ use crate::history::Unfinished;
 use crate::memory::Memory;
 use crate::observe::{Sight, Trust, observe};
 use crate::settings::{Settings, Writes};
+use crate::warm::{self, Fetched};
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
 use ecs_sidecar_core::observed::RoleState;
-use ecs_sidecar_core::plan::{Decision, Plan, plan};
+use ecs_sidecar_core::plan::{Decision, Fetch, Plan, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
+use std::time::Duration;
 
 /// How often a family is looked at before it is left for later. Each round is a registration that was in vain.
 pub const ROUNDS: u32 = 3;
+
+/// What a fetch leaves of the function's time, so that the answer can still be given.
+const RESERVE: Duration = Duration::from_secs(10);
 
 /// What may be done with a plan.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,6 +50,30 @@ struct Past {
     deregistered: Vec<Arn>,
     /// A registration whose answer nobody saw.
     uncertain: Option<Error>,
+    /// Whether the image was fetched; once is enough.
+    fetched: bool,
+    /// Rounds that were in vain.
+    rounds: u32,
+}
+
+/// What came of a round.
+enum Round {
+    /// This is to be told.
+    Done(Box<Report>),
+    /// The world moved: once more.
+    Moved,
+    /// The image came: once more, which is no round in vain.
+    Fetched,
+}
+
+/// What came of looking after the image.
+enum Image {
+    /// It is there as far as the plan needs it; this is to be noted.
+    Ready(Option<String>),
+    /// It came: what is to be done has to be decided anew.
+    Fetched,
+    /// It is not there, so nothing else is done.
+    NotYet(Outcome),
 }
 
 impl Reconciler {
@@ -77,10 +106,12 @@ impl Reconciler {
         deadline: Deadline,
     ) -> Result<Report, Error> {
         let mut past = Past::default();
-        for _ in 0..ROUNDS {
+        while past.rounds < ROUNDS {
             deadline.allow(CALL, "look at", family)?;
-            if let Some(report) = self.round(family, action, deadline, &mut past).await? {
-                return Ok(report);
+            match self.round(family, action, deadline, &mut past).await? {
+                Round::Done(report) => return Ok(*report),
+                Round::Moved => past.rounds += 1,
+                Round::Fetched => past.fetched = true,
             }
         }
         Err(match past.uncertain {
@@ -89,55 +120,101 @@ impl Reconciler {
         })
     }
 
-    /// Looks, decides and acts once. `None`: the world moved, so once more.
+    /// Looks, decides and acts once.
     async fn round(
         &self,
         family: &Family,
         action: ReconcileAction,
         deadline: Deadline,
         past: &mut Past,
-    ) -> Result<Option<Report>, Error> {
-        let Some((sight, plan)) = self.decide(family).await? else { return Ok(Some(nothing_active(family, past))) };
+    ) -> Result<Round, Error> {
+        let Some((sight, plan)) = self.decide(family).await? else {
+            return Ok(Round::Done(Box::new(nothing_active(family, past))));
+        };
+        let done = |outcome: &Outcome, notes, past: &Past| {
+            Ok(Round::Done(Box::new(self.report(&sight, &plan, outcome, notes, past))))
+        };
         let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
         if !writes {
-            let outcome = if changes_something(&plan) { Outcome::Planned } else { Outcome::Nothing };
-            return Ok(Some(self.report(&sight, &plan, &outcome, Vec::new(), past)));
+            return done(&Outcome::of_plan_only(&plan), Vec::new(), past);
         }
-        match sight.unfinished.clone() {
-            None => {}
-            Some(Unfinished::Leftover) => {
-                self.clients.ecs.deregister(&sight.newest).await?;
-                past.deregistered.push(sight.newest);
-                return Ok(None);
-            }
-            Some(Unfinished::AsksMore(message)) => {
-                self.clients.ecs.deregister(&sight.newest).await?;
-                let refusal = Refusal::new(Reason::RequiresMore, message);
-                let outcome = Outcome::Refused { refusal, deregistered: vec![sight.newest.clone()] };
-                return Ok(Some(self.report(&sight, &plan, &outcome, Vec::new(), past)));
-            }
+        if let Some(unfinished) = sight.unfinished.clone() {
+            self.clients.ecs.deregister(&sight.newest).await?;
+            return match unfinished {
+                Unfinished::Leftover => {
+                    past.deregistered.push(sight.newest);
+                    Ok(Round::Moved)
+                }
+                Unfinished::AsksMore(message) => {
+                    let refusal = Refusal::new(Reason::RequiresMore, message);
+                    done(&Outcome::Refused { refusal, deregistered: vec![sight.newest.clone()] }, Vec::new(), past)
+                }
+            };
         }
+        let note = match self.image(&plan, deadline, past).await? {
+            Image::Ready(note) => note,
+            Image::Fetched => return Ok(Round::Fetched),
+            Image::NotYet(outcome) => return done(&outcome, Vec::new(), past),
+        };
         match act(&self.clients, &sight, &plan, deadline).await {
-            Ok(Acted::Done { outcome, notes }) => {
+            Ok(Acted::Done { outcome, mut notes }) => {
                 self.learn(&sight, &plan, &outcome);
-                Ok(Some(self.report(&sight, &plan, &outcome, notes, past)))
+                notes.extend(note);
+                done(&outcome, notes, past)
             }
             Ok(Acted::Conflict { deregistered }) => {
                 past.deregistered.push(deregistered);
-                Ok(None)
+                Ok(Round::Moved)
             }
             Err(error) if error.is_uncertain() => {
                 past.uncertain = Some(error);
-                Ok(None)
+                Ok(Round::Moved)
             }
             Err(error) => Err(error),
         }
     }
 
+    /// Fetches the image, if the plan says so. What is there already will do where upstream is only asked for news.
+    async fn image(&self, plan: &Plan, deadline: Deadline, past: &Past) -> Result<Image, Error> {
+        let Some(fetch) = &plan.fetch else { return Ok(Image::Ready(None)) };
+        let fetched = if past.fetched { not_shown(fetch) } else { self.fetch(fetch, deadline).await? };
+        let refusal = match &fetched {
+            // Somebody else's invocation has the time for what comes then.
+            Fetched::Done if !deadline.leaves(CALL + TO_REGISTER) => {
+                return Ok(Image::NotYet(Outcome::Waiting { seconds: 1, refusal: Reason::ImageWarming.into() }));
+            }
+            Fetched::Done => return Ok(Image::Fetched),
+            Fetched::Later { refusal, .. } | Fetched::Refused(refusal) => refusal.clone(),
+        };
+        if plan.decision != Decision::Fetch {
+            return Ok(Image::Ready(Some(format!("{}: {}", refusal.reason, refusal.message))));
+        }
+        Ok(Image::NotYet(match fetched {
+            Fetched::Later { seconds, .. } => Outcome::Waiting { seconds, refusal },
+            Fetched::Done | Fetched::Refused(_) => Outcome::Refused { refusal, deregistered: Vec::new() },
+        }))
+    }
+
+    async fn fetch(&self, fetch: &Fetch, deadline: Deadline) -> Result<Fetched, Error> {
+        let fetched = warm::fetch(&self.clients, &self.settings, fetch, deadline.earlier(RESERVE)).await?;
+        let answer = match &fetched {
+            Fetched::Done => None,
+            Fetched::Later { refusal, .. } | Fetched::Refused(refusal) => Some(refusal.reason.label()),
+        };
+        tracing::info!(image = %fetch.image, repository = fetch.repository, in_the_way = answer, "fetch of an image ended");
+        self.memory.forget_images();
+        Ok(fetched)
+    }
+
     /// Looks and decides. What memory says is enough only for a plan that is content with it.
     async fn decide(&self, family: &Family) -> Result<Option<(Sight, Plan)>, Error> {
         let Some((sight, plan)) = self.decide_by(Trust::Memory, family).await? else { return Ok(None) };
-        let content = plan.decision != Decision::Skip && plan.grants.is_empty() && plan.notes.is_empty();
+        let content = match plan.decision {
+            Decision::Skip | Decision::Fetch => false,
+            Decision::Inject | Decision::Update | Decision::Remove | Decision::UpToDate | Decision::Withdraw => {
+                plan.grants.is_empty() && plan.notes.is_empty() && plan.fetch.is_none() && plan.log_group.is_none()
+            }
+        };
         if sight.remembered && !content {
             return self.decide_by(Trust::Nothing, family).await;
         }
@@ -184,12 +261,10 @@ impl Reconciler {
     }
 }
 
-/// Whether acting on a plan would write anything, be it to roles alone.
-fn changes_something(plan: &Plan) -> bool {
-    match plan.decision {
-        Decision::UpToDate | Decision::Skip => !plan.grants.is_empty(),
-        Decision::Inject | Decision::Update | Decision::Remove | Decision::Withdraw => true,
-    }
+/// All of the image came, and a look at ECR does not show it.
+fn not_shown(fetch: &Fetch) -> Fetched {
+    let refusal = Refusal::new(Reason::ImageWarming, format!("{} came, and ECR does not show it yet", fetch.image));
+    Fetched::Later { seconds: 30, refusal }
 }
 
 /// Nothing is there to decide on: all revisions were deregistered, or there never was one.
@@ -205,9 +280,12 @@ fn nothing_active(family: &Family, past: &Past) -> Report {
         registered: None,
         deregistered: Vec::new(),
         edits: Vec::new(),
+        fetch: None,
+        log_group: None,
         grants: Vec::new(),
         notes: Vec::new(),
         outcome: Outcome::Nothing.label(),
+        again_in_seconds: None,
     };
     told(&mut report, past);
     report

@@ -4,8 +4,9 @@
 //! message that names the variable; silently falling back to a default would do something else than was asked for.
 
 use crate::error::Error;
-use ecs_sidecar_core::bounds::Bounds;
+use ecs_sidecar_core::bounds::{Bounds, CacheBound, LogGroupBound};
 use ecs_sidecar_core::ids::{AccountId, Region, RoleRef};
+use ecs_sidecar_core::image::cache_prefix;
 use ecs_sidecar_core::names;
 use ecs_sidecar_core::plan::{self, Asked};
 use ecs_sidecar_core::policy::{Mode as PolicyMode, PermissionsMode, Policy};
@@ -20,6 +21,22 @@ pub const POLICY: &str = "ECS_SIDECAR_POLICY";
 
 /// Prefix of the pull-through cache rule for ECR Public. Empty: `ecr-public`.
 pub const CACHE_PREFIX: &str = "ECS_SIDECAR_CACHE_PREFIX";
+
+/// How far the operator may go to have an image in the private registry: `observe` (it looks whether it is there),
+/// `warm` (it fetches it through a rule that is there), `create` (it makes the rule as well). Empty: `observe`.
+pub const CACHE: &str = "ECS_SIDECAR_CACHE";
+
+/// The account whose private registry tasks pull from. Empty: the function's own.
+pub const REGISTRY_ID: &str = "ECS_SIDECAR_REGISTRY_ID";
+
+/// Whether a missing log group is made if the policy says so: `observe`, `create`. Empty: `observe`.
+pub const LOG_GROUPS: &str = "ECS_SIDECAR_LOG_GROUPS";
+
+/// Name of the operator's table. Empty: what functions tell each other is kept in each process alone.
+pub const TABLE: &str = "ECS_SIDECAR_TABLE";
+
+/// URL of the queue that the function is fed from, for messages that have to wait. Empty: they fail instead.
+pub const QUEUE_URL: &str = "ECS_SIDECAR_QUEUE_URL";
 
 /// Whether missing policies are attached to roles (`attach`) or only named (`verify`). Empty: as the policy says.
 pub const PERMISSIONS: &str = "ECS_SIDECAR_PERMISSIONS";
@@ -99,10 +116,16 @@ pub struct Settings {
     pub account: AccountId,
     /// Our Region.
     pub region: Region,
+    /// The account whose private registry tasks pull from.
+    pub registry: AccountId,
     /// Prefix of the cache rule.
     pub cache_prefix: String,
     /// The operator's own role.
     pub role: RoleRef,
+    /// Name of the operator's table.
+    pub table: Option<String>,
+    /// URL of the queue that the function is fed from.
+    pub queue: Option<String>,
     /// URL of the queue for messages that nobody understands.
     pub dead_letter_queue: Option<String>,
     /// Further read-only members of a definition.
@@ -138,18 +161,26 @@ impl Settings {
                 upstreams: list(ALLOWED_UPSTREAMS),
                 policy_arns: list(ALLOWED_POLICY_ARNS),
                 roles: list(ALLOWED_ROLES),
+                cache: parse(CACHE, get(CACHE), "observe, warm, create", cache_bound)?.unwrap_or(CacheBound::Observe),
+                log_groups: parse(LOG_GROUPS, get(LOG_GROUPS), "observe, create", log_group_bound)?
+                    .unwrap_or(LogGroupBound::Observe),
             },
             asked: Asked::Standing,
             injector: Injector::Operator,
             version: env!("CARGO_PKG_VERSION").to_owned(),
             execution_policy_arn: get(EXECUTION_POLICY_ARN),
         };
+        let account: AccountId = required(ACCOUNT_ID, get(ACCOUNT_ID), ACCOUNT, from_str)?;
         Ok(Self {
             plan,
             writes,
-            account: required(ACCOUNT_ID, get(ACCOUNT_ID), "an account id of twelve digits", from_str)?,
+            registry: parse(REGISTRY_ID, get(REGISTRY_ID), ACCOUNT, from_str)?.unwrap_or_else(|| account.clone()),
+            account,
             region: required(REGION, get(REGION), "a Region such as eu-central-1", from_str)?,
-            cache_prefix: get(CACHE_PREFIX).unwrap_or_else(|| names::DEFAULT_CACHE_PREFIX.to_owned()),
+            cache_prefix: parse(CACHE_PREFIX, get(CACHE_PREFIX), PREFIX, |text| cache_prefix(text).ok())?
+                .unwrap_or_else(|| names::DEFAULT_CACHE_PREFIX.to_owned()),
+            table: get(TABLE),
+            queue: get(QUEUE_URL),
             role: required(ROLE_ARN, get(ROLE_ARN), ROLE, role)?,
             dead_letter_queue: get(DEAD_LETTER_QUEUE_URL),
             read_only_members: list(DROP_MEMBERS),
@@ -159,6 +190,8 @@ impl Settings {
 }
 
 const ROLE: &str = "the ARN of a role";
+const ACCOUNT: &str = "an account id of twelve digits";
+const PREFIX: &str = "2 to 30 characters of a lower-case path such as ecr-public, or ROOT";
 
 fn read_policy(text: Option<String>) -> Result<Policy, Error> {
     match text {
@@ -194,6 +227,23 @@ fn role(text: &str) -> Option<RoleRef> {
 
 fn from_str<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
+}
+
+fn cache_bound(text: &str) -> Option<CacheBound> {
+    match text {
+        "observe" => Some(CacheBound::Observe),
+        "warm" => Some(CacheBound::Warm),
+        "create" => Some(CacheBound::Create),
+        _ => None,
+    }
+}
+
+fn log_group_bound(text: &str) -> Option<LogGroupBound> {
+    match text {
+        "observe" => Some(LogGroupBound::Observe),
+        "create" => Some(LogGroupBound::Create),
+        _ => None,
+    }
 }
 
 fn log_level(text: &str) -> Option<LogLevel> {
@@ -284,6 +334,10 @@ mod tests {
             (PERMISSIONS, "no"),
             (TRUST_INSTANCE_ROLE, "yes"),
             (LOG, "loud"),
+            (CACHE, "fill"),
+            (CACHE_PREFIX, "Bad/"),
+            (REGISTRY_ID, "me"),
+            (LOG_GROUPS, "yes"),
             (DEFAULT_EXECUTION_ROLE_ARN, "role"),
             (ROLE_ARN, "operator"),
             (POLICY, "kind: Deployment"),

@@ -1,7 +1,7 @@
 //! What can be said on the command line.
 
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use ecs_sidecar_core::ids::{AccountId, Region};
+use ecs_sidecar_core::ids::{AccountId, ImageDigest, Region};
 use std::path::PathBuf;
 
 /// Adds a sidecar to Amazon ECS task definitions, losslessly and reversibly.
@@ -123,6 +123,14 @@ pub(crate) struct Arguments {
     /// Prefix of the pull-through cache rule for public.ecr.aws; ROOT for a rule without one
     #[arg(long, value_name = "PREFIX", default_value = ecs_sidecar_core::names::DEFAULT_CACHE_PREFIX, value_parser = ecs_sidecar_core::image::cache_prefix, help_heading = "What cannot be seen in the file")]
     pub(crate) cache_prefix: String,
+
+    /// Account whose private registry the tasks pull from [default: that of the tasks]
+    #[arg(long, value_name = "ID", help_heading = "What cannot be seen in the file")]
+    pub(crate) registry_account: Option<AccountId>,
+
+    /// Digest that the image's tag stands for in the private registry; needed by policies with `pin: digest`
+    #[arg(long, value_name = "sha256:HEX", help_heading = "What cannot be seen in the file")]
+    pub(crate) image_digest: Option<ImageDigest>,
 
     /// Task role for a Fargate definition that has none
     #[arg(long, value_name = "ARN", help_heading = "What cannot be seen in the file", value_parser = role)]

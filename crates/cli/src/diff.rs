@@ -37,6 +37,7 @@ pub(crate) fn headline(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> 
         Decision::UpToDate => write!(out, "up to date with {policy}")?,
         Decision::Skip => write!(out, "left alone")?,
         Decision::Withdraw => write!(out, "withdraw")?,
+        Decision::Fetch => write!(out, "fetch the image of {policy}")?,
     }
     match (plan.reason, plan.decision) {
         (None | Some(Reason::RemovalRequested), _) | (_, Decision::UpToDate) => writeln!(out)?,

@@ -8,7 +8,7 @@ use crate::site::Site;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::check::{self, Finding};
 use ecs_sidecar_core::edit::PatchOperation;
-use ecs_sidecar_core::observed::Observed;
+use ecs_sidecar_core::observed::{ImageState, Observed};
 use ecs_sidecar_core::plan::{self, Asked, Decision, Plan, Settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::receipt::Injector;
@@ -113,7 +113,9 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
         Err(error) => (Site::nowhere(), Some(error)),
     };
     let prefix = arguments.cache_prefix.clone();
-    let observed = Observed::unchecked(site.account, site.region, input.definition.clone(), prefix);
+    let mut observed = Observed::unchecked(site.account, site.region, input.definition.clone(), prefix);
+    observed.registry = arguments.registry_account.clone().unwrap_or(observed.registry);
+    observed.image = ImageState::NotChecked(arguments.image_digest.clone());
     let mut plan = plan::plan(&observed, &settings);
     // A removal, an opt-out and most skips are the same wherever the tasks run.
     let anywhere = plan.decision == Decision::Remove

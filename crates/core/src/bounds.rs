@@ -14,13 +14,38 @@ pub struct Bounds {
     pub policy_arns: Vec<String>,
     /// Globs of roles, by path and name as in `app/*`.
     pub roles: Vec<String>,
+    /// How far the operator may go to have an image in the private registry.
+    pub cache: CacheBound,
+    /// Whether it may make log groups.
+    pub log_groups: LogGroupBound,
+}
+
+/// How far the operator may go to have an image in the private registry. Each includes those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CacheBound {
+    /// It looks whether the image is there.
+    Observe,
+    /// It fetches the image through a cache rule that is there.
+    Warm,
+    /// It makes the cache rule as well.
+    Create,
+}
+
+/// Whether the operator may make log groups.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogGroupBound {
+    /// It looks whether they are there.
+    Observe,
+    /// It makes those that a sidecar would log to.
+    Create,
 }
 
 impl Bounds {
     /// Nothing is forbidden: for a person who could do it all by hand anyway.
     pub fn unbounded() -> Self {
         let all = || vec!["*".to_owned()];
-        Self { upstreams: all(), policy_arns: all(), roles: all() }
+        let (cache, log_groups) = (CacheBound::Create, LogGroupBound::Create);
+        Self { upstreams: all(), policy_arns: all(), roles: all(), cache, log_groups }
     }
 
     /// Whether a sidecar may come from there.

@@ -3,13 +3,16 @@
 //! Knows: the words of the answer. Must not know: how it comes about.
 
 use crate::bounds::Bounds;
+use crate::cache::CacheRule;
 use crate::definition::TaskDefinition;
 use crate::digest::Digest;
 use crate::edit::{Edit, PatchOperation};
 use crate::ids::RoleRef;
-use crate::policy::Policy;
+use crate::image::Upstream;
+use crate::policy::{Architecture, Policy};
 use crate::reason::Reason;
 use crate::receipt::Injector;
+use std::collections::BTreeSet;
 
 /// How a definition is to be looked at.
 #[derive(Debug, Clone)]
@@ -54,6 +57,8 @@ pub enum Decision {
     Skip,
     /// Deregister the newest revision, which is ours and has lost its source.
     Withdraw,
+    /// Fetch the sidecar's image into the private registry; only then it can be said what to register.
+    Fetch,
 }
 
 impl Decision {
@@ -66,6 +71,7 @@ impl Decision {
             Self::UpToDate => "upToDate",
             Self::Skip => "skip",
             Self::Withdraw => "withdraw",
+            Self::Fetch => "fetch",
         }
     }
 
@@ -73,7 +79,7 @@ impl Decision {
     pub fn registers(self) -> bool {
         match self {
             Self::Inject | Self::Update | Self::Remove => true,
-            Self::UpToDate | Self::Skip | Self::Withdraw => false,
+            Self::UpToDate | Self::Skip | Self::Withdraw | Self::Fetch => false,
         }
     }
 }
@@ -93,6 +99,39 @@ pub struct Grant {
     pub policy_arn: String,
 }
 
+/// An image that is to be in the private registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetch {
+    /// The image as its publisher names it.
+    pub image: Upstream,
+    /// The private repository that it comes into.
+    pub repository: String,
+    /// The architectures of which all layers have to come.
+    pub architectures: BTreeSet<Architecture>,
+    /// A cache rule that has to be made for it first.
+    pub rule: Option<CacheRule>,
+    /// What for.
+    pub cause: FetchCause,
+}
+
+/// What an image is fetched for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FetchCause {
+    /// It, or a part of it, is not there: nothing can be registered before.
+    Missing,
+    /// The tag may stand for a newer image: what is there will do meanwhile.
+    Refresh,
+}
+
+/// A log group that is to be made before anything logs to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLogGroup {
+    /// Its name.
+    pub name: String,
+    /// Days that lines are kept; for ever if nothing is said.
+    pub retention_days: Option<u32>,
+}
+
 /// What is to be done about a definition, and why.
 #[derive(Debug, Clone)]
 pub struct Plan {
@@ -110,6 +149,10 @@ pub struct Plan {
     pub digest: Option<Digest>,
     /// The edits from the observed definition to the result.
     pub edits: Vec<Edit>,
+    /// The image that is to be fetched before anything else.
+    pub fetch: Option<Fetch>,
+    /// The log group that is to be made before anything is registered.
+    pub log_group: Option<NewLogGroup>,
     /// What roles are to get before anything is registered.
     pub grants: Vec<Grant>,
     /// What else a person would want to know.
@@ -119,6 +162,15 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Whether acting on it writes anything, be it to roles alone.
+    pub fn changes_something(&self) -> bool {
+        let decides = match self.decision {
+            Decision::Inject | Decision::Update | Decision::Remove | Decision::Withdraw | Decision::Fetch => true,
+            Decision::UpToDate | Decision::Skip => false,
+        };
+        decides || !self.grants.is_empty() || self.fetch.is_some() || self.log_group.is_some()
+    }
+
     /// The edits as a JSON Patch (RFC 6902) to the observed definition in register form.
     pub fn patch(&self, observed: &TaskDefinition) -> Vec<PatchOperation> {
         observed.patch(&self.edits).expect("the same edits were applied to make the plan")

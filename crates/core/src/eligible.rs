@@ -18,6 +18,7 @@ use std::collections::HashSet;
 pub(crate) struct Eligible {
     pub(crate) made_for: MadeFor,
     pub(crate) network: NetworkModeName,
+    pub(crate) architecture: Architecture,
 }
 
 /// Refuses a definition that cannot or need not have the policy's sidecar.
@@ -43,11 +44,11 @@ pub(crate) fn eligible(definition: &TaskDefinition, policy: &Policy) -> Result<E
         NetworkMode::Unknown => return Err(Reason::UnknownNetworkMode.into()),
     };
     brings_its_own(definition, policy)?;
-    selected(definition, policy, &made_for, network)?;
+    let architecture = selected(definition, policy, &made_for, network)?;
     if !definition.containers().any(can_reach_sidecar) {
         return Err(Reason::NetworkDisabled.into());
     }
-    Ok(Eligible { made_for, network })
+    Ok(Eligible { made_for, network, architecture })
 }
 
 /// Refuses containers that cannot be told apart by name: edits and receipts go by names.
@@ -114,15 +115,17 @@ fn sidecar_ports(policy: &Policy) -> Vec<u64> {
     mappings.into_iter().flatten().filter_map(|mapping| mapping.get(nested::CONTAINER_PORT)?.as_u64()).collect()
 }
 
+/// Refuses what the policy's selector leaves out, and tells the architecture.
 fn selected(
     definition: &TaskDefinition,
     policy: &Policy,
     made_for: &MadeFor,
     network: NetworkModeName,
-) -> Result<(), Refusal> {
+) -> Result<Architecture, Refusal> {
     let selector = &policy.spec.selector;
-    let refuse =
-        |what: String| Err(Refusal::new(Reason::NotSelected, format!("policy {} leaves out {what}", policy.name())));
+    let refuse = |what: String| -> Result<Architecture, Refusal> {
+        Err(Refusal::new(Reason::NotSelected, format!("policy {} leaves out {what}", policy.name())))
+    };
     let family = definition.family().unwrap_or_default();
     if !matches_any(&selector.families, &family) || matches_any(&selector.exclude_families, &family) {
         return refuse(format!("family {family}"));
@@ -147,5 +150,5 @@ fn selected(
     if !selector.network_modes.contains(&network) {
         return refuse(format!("network mode {network}"));
     }
-    Ok(())
+    Ok(architecture)
 }

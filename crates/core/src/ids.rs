@@ -71,6 +71,15 @@ text_id!(
 );
 
 text_id!(
+    /// Digest of an image's manifest or index: `sha256:` and 64 hexadecimal digits.
+    ImageDigest, "an image's digest: sha256: and 64 hexadecimal digits", |text| {
+        text.strip_prefix("sha256:").is_some_and(|hex| {
+            hex.len() == 64 && hex.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
+        })
+    }
+);
+
+text_id!(
     /// An ARN of any service.
     Arn, "an ARN", |text| {
         let parts: Vec<&str> = text.splitn(6, ':').collect();

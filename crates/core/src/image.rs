@@ -1,6 +1,6 @@
 //! Image references: where an image is upstream, and where a closed VPC finds it.
 
-use crate::ids::{AccountId, Region};
+use crate::ids::{AccountId, ImageDigest, Region};
 use crate::names;
 
 /// An image as its publisher names it, with a tag.
@@ -51,16 +51,48 @@ impl std::str::FromStr for Upstream {
     }
 }
 
-impl Upstream {
-    /// The private repository that a cache rule with that prefix fills.
-    pub fn cached_repository(&self, prefix: &str) -> String {
-        if prefix == names::ROOT_PREFIX { self.repository.clone() } else { format!("{prefix}/{}", self.repository) }
+impl std::fmt::Display for Upstream {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}:{}", self.registry, self.repository, self.tag)
     }
+}
 
-    /// The image as a task of that account and Region refers to it.
-    pub fn cached(&self, account: &AccountId, region: &Region, prefix: &str) -> String {
-        let suffix = region.partition().dns_suffix;
-        format!("{account}.dkr.ecr.{region}.{suffix}/{}:{}", self.cached_repository(prefix), self.tag)
+/// An image in a private registry of ECR, as a task refers to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PrivateImage {
+    /// The account whose registry it is.
+    pub registry: AccountId,
+    /// The Region of the registry.
+    pub region: Region,
+    /// The repository, with the prefix of its cache rule.
+    pub repository: String,
+    /// Which of the repository's images.
+    pub version: Version,
+}
+
+/// Which image of a repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Version {
+    /// What the tag stands for when a deployment starts.
+    Tag(String),
+    /// Just this one. (ECS's 255 characters count only what stands before the `@`.)
+    Digest(ImageDigest),
+}
+
+impl PrivateImage {
+    /// Host of the registry.
+    pub fn host(&self) -> String {
+        format!("{}.dkr.ecr.{}.{}", self.registry, self.region, self.region.partition().dns_suffix)
+    }
+}
+
+impl std::fmt::Display for PrivateImage {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.host(), self.repository)?;
+        match &self.version {
+            Version::Tag(tag) => write!(f, ":{tag}"),
+            Version::Digest(digest) => write!(f, "@{digest}"),
+        }
     }
 }
 
@@ -93,14 +125,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_cached_image_has_the_suffix_of_its_partition() {
-        let upstream: Upstream = "public.ecr.aws/xray/aws-xray-daemon:3.x".parse().expect("an upstream");
-        for (region, expected) in [
-            ("eu-west-1", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/ecr-public/xray/aws-xray-daemon:3.x"),
-            ("cn-north-1", "111122223333.dkr.ecr.cn-north-1.amazonaws.com.cn/ecr-public/xray/aws-xray-daemon:3.x"),
-        ] {
-            let account = "111122223333".parse().expect("an account");
-            assert_eq!(upstream.cached(&account, &region.parse().expect("a Region"), "ecr-public"), expected);
+    fn a_private_image_has_the_suffix_of_its_partition() {
+        let image = |region: &str, version| PrivateImage {
+            registry: "111122223333".parse().expect("an account"),
+            region: region.parse().expect("a Region"),
+            repository: "ecr-public/xray/aws-xray-daemon".to_owned(),
+            version,
+        };
+        let tag = || Version::Tag("3.x".to_owned());
+        for (region, host) in [("eu-west-1", "eu-west-1.amazonaws.com"), ("cn-north-1", "cn-north-1.amazonaws.com.cn")]
+        {
+            let expected = format!("111122223333.dkr.ecr.{host}/ecr-public/xray/aws-xray-daemon:3.x");
+            assert_eq!(image(region, tag()).to_string(), expected);
+        }
+        let digest = format!("sha256:{}", "0a".repeat(32));
+        let pinned = image("eu-west-1", Version::Digest(digest.parse().expect("a digest"))).to_string();
+        assert!(pinned.ends_with(&format!("/aws-xray-daemon@{digest}")), "{pinned}");
+        for wrong in ["sha256:0A", "0a", "sha512:0a"] {
+            assert!(wrong.parse::<ImageDigest>().is_err(), "{wrong}");
         }
     }
 

@@ -9,10 +9,12 @@ use crate::digest::Digest;
 use crate::edit::{Edit, Path};
 use crate::eligible::{Eligible, can_reach_sidecar};
 use crate::ids::{AccountId, Region, RoleRef};
+use crate::image::PrivateImage;
 use crate::json::{Document, quote};
 use crate::keys::{container, nested, task};
 use crate::logging;
 use crate::normalize::canonical_json;
+use crate::observed::{LogGroup, Permission};
 use crate::policy::{Capacity, Ceiling, Dependency, Policy};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -24,11 +26,20 @@ use serde_json::{Map, Value, json};
 const SERVICE_CONNECT_HEADROOM: u64 = 64;
 
 /// Where the definition will run.
-#[derive(Debug, Clone)]
-pub(crate) struct Site<'a> {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
     pub(crate) account: &'a AccountId,
     pub(crate) region: &'a Region,
-    pub(crate) cache_prefix: &'a str,
+}
+
+/// What the definition will find there.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    pub(crate) place: Place<'a>,
+    /// The sidecar's image as it is referred to.
+    pub(crate) image: &'a PrivateImage,
+    /// Whether the execution role may make the log group.
+    pub(crate) may_create_log_group: Permission,
 }
 
 /// What a policy wants of one definition.
@@ -40,6 +51,8 @@ pub(crate) struct Intent {
     pub(crate) edits: Vec<Edit>,
     /// The roles that the result has.
     pub(crate) roles: Roles,
+    /// The log group that the sidecar logs to, if it is to be looked at.
+    pub(crate) log_group: Option<LogGroup>,
 }
 
 /// The roles of the result, if it has any.
@@ -57,21 +70,22 @@ pub(crate) fn intent(
     site: &Site<'_>,
 ) -> Result<Intent, Refusal> {
     let room = room(source, policy, eligible)?;
-    let sidecar = |fill: &dyn Fn(&Value) -> Value| sidecar(source, policy, eligible, fill, &room);
-    let mut wanted = application(source, policy, eligible, site);
+    let sidecar =
+        |may_create, fill: &dyn Fn(&Value) -> Value| sidecar(source, policy, eligible, may_create, fill, &room);
+    let mut wanted = application(source, policy, eligible, site.place);
     wanted.extend(room.edits.iter().cloned());
 
-    // Account, Region and cache are beside the digest: elsewhere the same is wanted.
-    let mut anywhere = sidecar(&Value::clone);
+    // Account, Region, registry and what a role may are beside the digest: elsewhere the same is wanted.
+    let mut anywhere = sidecar(Permission::NotChecked, &Value::clone);
     anywhere.insert(container::IMAGE.to_owned(), policy.spec.image.upstream.clone().into());
     let others: Vec<Value> = wanted.iter().map(|edit| json!([edit.path.to_string(), edit.after])).collect();
     let fingerprint = json!({ "policy": policy.name(), "container": anywhere, "others": others }).to_string();
     let fingerprint = Document::parse(fingerprint).expect("made of JSON");
     let digest = Digest::of(&canonical_json(fingerprint.root()));
 
-    let mut sidecar = sidecar(&|value| filled(value, policy, site));
-    let image = policy.upstream().cached(site.account, site.region, site.cache_prefix);
-    sidecar.insert(container::IMAGE.to_owned(), image.into());
+    let mut sidecar = sidecar(site.may_create_log_group, &|value| filled(value, policy, site.place));
+    sidecar.insert(container::IMAGE.to_owned(), site.image.to_string().into());
+    let log_group = sidecar.get(container::LOG_CONFIGURATION).and_then(|logs| logging::group(logs, site.place.region));
     let mut edits = vec![Edit {
         path: Path::member(task::CONTAINER_DEFINITIONS).item(policy.container_name()),
         before: None,
@@ -86,34 +100,46 @@ pub(crate) fn intent(
         let message = format!("{} holds another value than would be injected", edit.path);
         return Err(Refusal::new(Reason::UserEdited, message));
     }
-    Ok(Intent { digest, edits, roles })
+    Ok(Intent { digest, edits, roles, log_group })
 }
 
 /// Fills in what stands for the place in a policy's text.
-fn fill(text: &str, policy: &Policy, site: &Site<'_>) -> String {
-    let partition = site.region.partition();
-    text.replace("${region}", site.region.as_str())
-        .replace("${account}", site.account.as_str())
+fn fill(text: &str, policy: &Policy, place: Place<'_>) -> String {
+    let partition = place.region.partition();
+    text.replace("${region}", place.region.as_str())
+        .replace("${account}", place.account.as_str())
         .replace("${partition}", partition.name)
         .replace("${dnsSuffix}", partition.dns_suffix)
         .replace("${sidecar}", policy.container_name())
 }
 
 /// [`fill`] for every string in a value.
-fn filled(value: &Value, policy: &Policy, site: &Site<'_>) -> Value {
+fn filled(value: &Value, policy: &Policy, place: Place<'_>) -> Value {
     match value {
-        Value::String(text) => fill(text, policy, site).into(),
-        Value::Array(items) => items.iter().map(|item| filled(item, policy, site)).collect(),
+        Value::String(text) => fill(text, policy, place).into(),
+        Value::Array(items) => items.iter().map(|item| filled(item, policy, place)).collect(),
         Value::Object(members) => {
-            members.iter().map(|(key, member)| (key.clone(), filled(member, policy, site))).collect()
+            members.iter().map(|(key, member)| (key.clone(), filled(member, policy, place))).collect()
         }
         Value::Null | Value::Bool(_) | Value::Number(_) => value.clone(),
     }
 }
 
+/// The log group that the sidecar would log to, if it does so in that Region.
+pub(crate) fn log_group(
+    source: &TaskDefinition,
+    policy: &Policy,
+    eligible: &Eligible,
+    place: Place<'_>,
+) -> Option<LogGroup> {
+    let fill = |value: &Value| filled(value, policy, place);
+    let configuration = logging::configuration(source, policy, &eligible.made_for, Permission::NotChecked, fill)?;
+    logging::group(&configuration, place.region)
+}
+
 /// Managed policies with the partition and account filled in.
-pub(crate) fn policy_arns(arns: &[String], policy: &Policy, site: &Site<'_>) -> Vec<String> {
-    arns.iter().map(|arn| fill(arn, policy, site)).collect()
+pub(crate) fn policy_arns(arns: &[String], policy: &Policy, place: Place<'_>) -> Vec<String> {
+    arns.iter().map(|arn| fill(arn, policy, place)).collect()
 }
 
 /// What the task's size leaves for the sidecar.
@@ -216,6 +242,7 @@ fn sidecar(
     source: &TaskDefinition,
     policy: &Policy,
     eligible: &Eligible,
+    may_create_log_group: Permission,
     fill: &dyn Fn(&Value) -> Value,
     room: &Room,
 ) -> Map<String, Value> {
@@ -236,7 +263,8 @@ fn sidecar(
     }
     // ECS takes a container for essential when nothing is said.
     sidecar.entry(container::ESSENTIAL).or_insert(Value::Bool(false));
-    if let Some(configuration) = logging::configuration(source, policy, &eligible.made_for, fill) {
+    if let Some(configuration) = logging::configuration(source, policy, &eligible.made_for, may_create_log_group, fill)
+    {
         sidecar.insert(container::LOG_CONFIGURATION.to_owned(), configuration);
     }
     sidecar
@@ -249,7 +277,7 @@ fn feature_allowed(source: &TaskDefinition, eligible: &Eligible, member: &str) -
 }
 
 /// What the containers get that send to the sidecar.
-fn application(source: &TaskDefinition, policy: &Policy, eligible: &Eligible, site: &Site<'_>) -> Vec<Edit> {
+fn application(source: &TaskDefinition, policy: &Policy, eligible: &Eligible, place: Place<'_>) -> Vec<Edit> {
     let mut edits = Vec::new();
     let sidecar = policy.container_name();
     let waits = policy.spec.application.depends_on == Dependency::Start
@@ -270,7 +298,7 @@ fn application(source: &TaskDefinition, policy: &Policy, eligible: &Eligible, si
         };
         for variable in &policy.spec.application.environment {
             if variable.network_modes.contains(&eligible.network) {
-                let value = fill(&variable.value, policy, site);
+                let value = fill(&variable.value, policy, place);
                 let after = json!({ nested::NAME: variable.name, nested::VALUE: value }).to_string();
                 edits.push(add(container::ENVIRONMENT, &variable.name, after, "tells the app where the sidecar is"));
             }

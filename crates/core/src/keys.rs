@@ -398,6 +398,8 @@ pub mod log_option {
     pub const AWSLOGS_REGION: &str = "awslogs-region";
     /// `awslogs`: what a stream's name begins with.
     pub const AWSLOGS_STREAM_PREFIX: &str = "awslogs-stream-prefix";
+    /// `awslogs`: whether the driver makes the log group if it is missing.
+    pub const AWSLOGS_CREATE_GROUP: &str = "awslogs-create-group";
     /// `splunk`: the token.
     pub const SPLUNK_TOKEN: &str = "splunk-token";
     /// `splunk`: the endpoint.

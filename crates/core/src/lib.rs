@@ -1,6 +1,7 @@
 //! What the operator knows and decides, without any AWS call, clock, environment or randomness.
 
 pub mod bounds;
+pub mod cache;
 pub mod check;
 mod choose;
 pub mod decision;
@@ -13,6 +14,7 @@ pub mod image;
 mod intent;
 pub mod json;
 pub mod keys;
+pub mod lifecycle;
 mod logging;
 pub mod mask;
 pub mod names;
@@ -22,6 +24,7 @@ mod permit;
 pub mod plan;
 pub mod policy;
 mod prune;
+mod readiness;
 pub mod reason;
 pub mod receipt;
 pub mod refusal;

@@ -5,20 +5,60 @@
 //! drivers; their options are taken over as they are.
 
 use crate::definition::{Container, TaskDefinition};
-use crate::keys::{container, nested};
+use crate::ids::Region;
+use crate::keys::{container, log_option, nested};
+use crate::observed::{LogGroup, Permission};
 use crate::policy::{Logging, Policy};
 use crate::target::MadeFor;
 use serde_json::{Value, json};
 
 /// The options of `awslogs` that say where logs go. Others say how the app's own lines are to be read.
-const AWSLOGS_WHERE: [&str; 5] =
-    ["awslogs-group", "awslogs-region", "awslogs-stream-prefix", "awslogs-create-group", "awslogs-endpoint"];
+const AWSLOGS_WHERE: [&str; 5] = [
+    log_option::AWSLOGS_GROUP,
+    log_option::AWSLOGS_REGION,
+    log_option::AWSLOGS_STREAM_PREFIX,
+    log_option::AWSLOGS_CREATE_GROUP,
+    "awslogs-endpoint",
+];
 
 /// How much is kept while the destination stalls; above it lines are dropped. AWS advises 25 MiB for `awslogs`.
 const BUFFER: &str = "25m";
 
 /// The sidecar's log configuration, if it has one; `fill` fills in the policy's own text.
+///
+/// The log driver is left to make the group only if the execution role is not known to lack the right: it would fail.
 pub(crate) fn configuration(
+    source: &TaskDefinition,
+    policy: &Policy,
+    made_for: &MadeFor,
+    may_create_group: Permission,
+    fill: impl Fn(&Value) -> Value,
+) -> Option<Value> {
+    let mut configuration = wished(source, policy, made_for, fill)?;
+    if let (Permission::Denied, Some(options)) = (may_create_group, options_mut(&mut configuration)) {
+        options.shift_remove(log_option::AWSLOGS_CREATE_GROUP);
+    }
+    Some(configuration)
+}
+
+/// The group that a log configuration leads to, if it does so by `awslogs` in that Region.
+pub(crate) fn group(configuration: &Value, region: &Region) -> Option<LogGroup> {
+    if configuration.get(nested::LOG_DRIVER)? != "awslogs" {
+        return None;
+    }
+    let option = |key: &str| configuration.get(nested::OPTIONS)?.get(key)?.as_str();
+    let elsewhere = option(log_option::AWSLOGS_REGION).is_some_and(|other| other != region.as_str());
+    let name = option(log_option::AWSLOGS_GROUP).filter(|_| !elsewhere)?.to_owned();
+    let created_by_driver = option(log_option::AWSLOGS_CREATE_GROUP).is_some_and(|word| word == "true");
+    Some(LogGroup { name, created_by_driver })
+}
+
+fn options_mut(configuration: &mut Value) -> Option<&mut serde_json::Map<String, Value>> {
+    configuration.get_mut(nested::OPTIONS)?.as_object_mut()
+}
+
+/// The configuration as the policy wants it.
+fn wished(
     source: &TaskDefinition,
     policy: &Policy,
     made_for: &MadeFor,

@@ -1,9 +1,11 @@
 //! What was seen of the world before a decision: all that `plan` knows of it.
 
+use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
 use crate::digest::Digest;
-use crate::ids::{AccountId, Region, RoleRef};
+use crate::ids::{AccountId, ImageDigest, Region, RoleRef};
 use crate::image::Upstream;
+use crate::policy::Architecture;
 use std::collections::BTreeSet;
 
 /// The world, as far as one family is concerned.
@@ -15,10 +17,18 @@ pub struct Observed {
     pub region: Region,
     /// The family's newest ACTIVE revision, or the definition from a file.
     pub definition: TaskDefinition,
-    /// Prefix of the pull-through cache rule.
+    /// The account whose private registry tasks pull from.
+    pub registry: AccountId,
+    /// Prefix of the pull-through cache rule where none was found, and of one that is to be made.
     pub cache_prefix: String,
+    /// How the sidecar's image gets into the private registry.
+    pub cache: CacheState,
     /// Whether the sidecar's image is in the private registry.
     pub image: ImageState,
+    /// Whether the log group is there that the sidecar would log to.
+    pub log_group: LogGroupState,
+    /// Whether the execution role may make that group, where the definition leaves it to the log driver.
+    pub may_create_log_group: Permission,
     /// The task role, if the definition has one or would get one.
     pub task_role: RoleState,
     /// The execution role, likewise.
@@ -37,11 +47,15 @@ impl Observed {
     /// What is known of a definition for which nobody looked anything up, as on a laptop.
     pub fn unchecked(account: AccountId, region: Region, definition: TaskDefinition, cache_prefix: String) -> Self {
         Self {
+            registry: account.clone(),
             account,
             region,
             definition,
             cache_prefix,
-            image: ImageState::NotChecked,
+            cache: CacheState::NotChecked,
+            image: ImageState::NotChecked(None),
+            log_group: LogGroupState::NotChecked,
+            may_create_log_group: Permission::NotChecked,
             task_role: RoleState::NotChecked,
             execution_role: RoleState::NotChecked,
             withdrawn: Vec::new(),
@@ -55,7 +69,35 @@ impl Observed {
 /// Whether an image is in the private registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ImageState {
-    /// Nobody looked, as on a laptop.
+    /// Nobody looked, as on a laptop; the digest may have been told.
+    NotChecked(Option<ImageDigest>),
+    /// The tag is there.
+    Present(StoredImage),
+    /// It is not.
+    Missing,
+    /// AWS did not say; for people.
+    Refused(String),
+}
+
+/// An image in the private registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoredImage {
+    /// What the tag stands for: an index, or the manifest of a single architecture.
+    pub digest: ImageDigest,
+    /// The architectures that the image is made for (on Linux).
+    pub offered: BTreeSet<Architecture>,
+    /// Those of them whose manifest and layers are in the registry to the last one.
+    pub complete: BTreeSet<Architecture>,
+    /// Hours since the tag was last looked up upstream, if that is known.
+    pub age_hours: Option<u64>,
+    /// What would delete it one day, for people.
+    pub expires: Option<String>,
+}
+
+/// Whether a log group is there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogGroupState {
+    /// Nobody looked, or it is in another Region.
     NotChecked,
     /// It is there.
     Present,
@@ -63,6 +105,17 @@ pub enum ImageState {
     Missing,
     /// AWS did not say; for people.
     Refused(String),
+}
+
+/// Whether a role may do something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// Nobody asked, or nobody could say.
+    NotChecked,
+    /// It may.
+    Allowed,
+    /// It may not.
+    Denied,
 }
 
 /// What is known of a role.
@@ -98,4 +151,17 @@ pub struct Needs {
     pub execution_role: Option<RoleRef>,
     /// The sidecar's image.
     pub image: Upstream,
+    /// Whether the result would name the image by its digest.
+    pub pinned: bool,
+    /// The log group that the sidecar would log to, if it does so by `awslogs` in the Region of the tasks.
+    pub log_group: Option<LogGroup>,
+}
+
+/// A log group that a container logs to by `awslogs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogGroup {
+    /// Its name.
+    pub name: String,
+    /// Whether the log driver is to make it if it is missing (`awslogs-create-group`).
+    pub created_by_driver: bool,
 }

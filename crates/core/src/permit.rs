@@ -1,10 +1,10 @@
-//! Whether the stack's bounds, the roles and the registry let an intent come true.
+//! Whether the stack's bounds and the roles let an intent come true.
 
 use crate::bounds::Bounds;
 use crate::decision::{Grant, Settings};
 use crate::ids::RoleRef;
-use crate::intent::{Roles, Site, policy_arns};
-use crate::observed::{ImageState, Observed, RoleState};
+use crate::intent::{Place, Roles, policy_arns};
+use crate::observed::{Observed, RoleState};
 use crate::policy::{PermissionsMode, Policy};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
@@ -14,16 +14,16 @@ pub(crate) fn grants(
     observed: &Observed,
     settings: &Settings,
     policy: &Policy,
-    site: &Site<'_>,
+    place: Place<'_>,
     roles: &Roles,
 ) -> Result<Vec<Grant>, Refusal> {
     let permissions = &policy.spec.permissions;
-    let mut execution = policy_arns(&permissions.execution_role, policy, site);
+    let mut execution = policy_arns(&permissions.execution_role, policy, place);
     // The stack made this one itself, for the sidecar's repository alone, so no bound has to list it.
     let own = settings.execution_policy_arn.clone();
     let bounded = execution.clone();
     execution.extend(own);
-    let task = policy_arns(&permissions.task_role, policy, site);
+    let task = policy_arns(&permissions.task_role, policy, place);
     if let Some(arn) = task.iter().chain(&bounded).find(|arn| !settings.bounds.allow_policy(arn)) {
         return Err(Refusal::new(Reason::PolicyNotAllowed, format!("the stack does not list {arn}")));
     }
@@ -71,14 +71,5 @@ fn missing(role: &RoleRef, state: &RoleState, wanted: Vec<String>) -> Result<Vec
         RoleState::Attached(attached) => Ok(wanted.into_iter().filter(|arn| !attached.contains(arn)).collect()),
         RoleState::Missing => Err(Refusal::new(Reason::RoleNotFound, format!("there is no role {}", role.name()))),
         RoleState::Refused(why) => Err(Refusal::new(Reason::RoleUnreadable, format!("role {}: {why}", role.name()))),
-    }
-}
-
-/// Whether the sidecar's image is where a task in a closed VPC finds it.
-pub(crate) fn image(observed: &Observed, image: &str) -> Result<(), Refusal> {
-    match &observed.image {
-        ImageState::NotChecked | ImageState::Present => Ok(()),
-        ImageState::Missing => Err(Refusal::new(Reason::ImageNotCached, format!("{image} is not there"))),
-        ImageState::Refused(why) => Err(Refusal::new(Reason::ImageUnreadable, format!("{image}: {why}"))),
     }
 }

@@ -6,19 +6,22 @@
 
 use crate::check::{self, Finding, Rule};
 use crate::choose::{Choice, choose};
-pub use crate::decision::{Asked, Decision, Grant, Plan, Settings};
+pub use crate::decision::{Asked, Decision, Fetch, FetchCause, Grant, NewLogGroup, Plan, Settings};
 use crate::definition::TaskDefinition;
 use crate::digest::Digest;
 use crate::edit::Edit;
 use crate::eligible::eligible;
-use crate::intent::{self, Intent, Site};
+use crate::ids::{AccountId, ImageDigest, Region};
+use crate::image::{PrivateImage, Version};
+use crate::intent::{self, Intent, Place, Site};
 use crate::json::Document;
 use crate::keys::{container, task};
 use crate::mask;
 use crate::normalize::{canonical, same_json};
-use crate::observed::{Needs, Observed, Registrar};
+use crate::observed::{ImageState, Needs, Observed, Registrar};
 use crate::permit;
-use crate::policy::{Policy, Updates};
+use crate::policy::{Pin, Policy, Updates};
+use crate::readiness::{self, Readiness};
 use crate::reason::Reason;
 use crate::receipt::{self, Entry, Injector, Receipt, Source, Undone};
 use crate::refusal::Refusal;
@@ -30,13 +33,21 @@ pub fn plan(observed: &Observed, settings: &Settings) -> Plan {
     Planner::new(observed, settings).plan()
 }
 
-/// What has to be looked at before [`plan`] can decide; `None` where it decides without.
-pub fn needs(definition: &TaskDefinition, settings: &Settings) -> Option<Needs> {
+/// What has to be looked at before [`plan`] can decide of a definition in that account and Region; `None` where it
+/// decides without.
+pub fn needs(definition: &TaskDefinition, settings: &Settings, account: &AccountId, region: &Region) -> Option<Needs> {
     let undone = receipt::undo(definition).ok()?;
     let source = undone.as_ref().map_or(definition, |undone| &undone.source);
     let Choice::Have(policy) = choose(source, undone.as_ref(), settings).ok()? else { return None };
-    let (roles, _) = eligible(source, policy).and_then(|eligible| intent::roles(source, policy, &eligible)).ok()?;
-    Some(Needs { task_role: roles.task, execution_role: roles.execution, image: policy.upstream() })
+    let eligible = eligible(source, policy).ok()?;
+    let (roles, _) = intent::roles(source, policy, &eligible).ok()?;
+    Some(Needs {
+        task_role: roles.task,
+        execution_role: roles.execution,
+        image: policy.upstream(),
+        pinned: policy.spec.image.pin == Pin::Digest,
+        log_group: intent::log_group(source, policy, &eligible, Place { account, region }),
+    })
 }
 
 struct Planner<'a> {
@@ -96,13 +107,15 @@ impl<'a> Planner<'a> {
             }
             (Err(refusal), _) => return Err(refusal),
         };
-        let prefix = &self.observed.cache_prefix;
-        let site = Site { account: &self.observed.account, region: &self.observed.region, cache_prefix: prefix };
+        let image = self.image(policy, undone);
+        let place = Place { account: &self.observed.account, region: &self.observed.region };
+        let site = Site { place, image: &image, may_create_log_group: self.observed.may_create_log_group };
         let intent = intent::intent(source, policy, &eligible, &site)?;
-        let grants = permit::grants(self.observed, self.settings, policy, &site, &intent.roles);
-        let image = permit::image(self.observed, &policy.upstream().cached(site.account, site.region, prefix));
+        let grants = permit::grants(self.observed, self.settings, policy, place, &intent.roles);
+        let log_group = readiness::log_group(self.observed, self.settings, policy, intent.log_group.as_ref());
+        let ready = readiness::image(self.observed, self.settings, policy, eligible.architecture);
         let Some(difference) = difference(&intent, undone) else {
-            return Ok(self.up_to_date(policy, intent, grants, image));
+            return Ok(self.up_to_date(policy, intent, grants, log_group, ready));
         };
         if let (Some(_), Some(undone)) = (difference, undone) {
             self.wait_for_owner(policy, undone)?;
@@ -110,9 +123,40 @@ impl<'a> Planner<'a> {
         if self.observed.withdrawn.contains(&intent.digest) {
             return Err(Reason::Withdrawn.into());
         }
-        let grants = grants?;
-        image?;
-        self.inject(policy, source, undone, intent, difference, grants)
+        let (grants, log_group) = (grants?, log_group?);
+        let refresh = match ready {
+            Readiness::Ready(refresh) => refresh,
+            Readiness::Refused(refusal) => return Err(refusal),
+            Readiness::Fetch(fetch) => {
+                let message = format!("{} is to be fetched into {}", fetch.image, fetch.repository);
+                let plan = self.nothing(Decision::Fetch, Some(Reason::ImageNotCached));
+                return Ok(Plan { policy: Some(policy.name().to_owned()), fetch: Some(fetch), message, ..plan });
+            }
+        };
+        if policy.spec.image.pin == Pin::Digest && !matches!(image.version, Version::Digest(_)) {
+            return Err(Reason::ImageDigestUnknown.into());
+        }
+        let plan = self.inject(policy, source, undone, intent, &image, difference)?;
+        Ok(Plan { grants, log_group, fetch: refresh, ..plan })
+    }
+
+    /// The image as the policy refers to it, as far as that can be said.
+    fn image(&self, policy: &Policy, undone: Option<&Undone>) -> PrivateImage {
+        let upstream = policy.upstream();
+        let known = match &self.observed.image {
+            ImageState::Present(image) => Some(image.digest.clone()),
+            ImageState::NotChecked(told) => told.clone(),
+            ImageState::Missing | ImageState::Refused(_) => None,
+        };
+        // Where nobody can say, what was injected may stay. Nothing is ever registered with it: a receipt is untrusted.
+        let injected = || undone?.receipt.image_digest.as_deref()?.parse::<ImageDigest>().ok();
+        let digest = known.or_else(injected).filter(|_| policy.spec.image.pin == Pin::Digest);
+        PrivateImage {
+            registry: self.observed.registry.clone(),
+            region: self.observed.region.clone(),
+            repository: self.observed.cache.repository(&upstream, &self.observed.cache_prefix),
+            version: digest.map_or(Version::Tag(upstream.tag), Version::Digest),
+        }
     }
 
     /// Refuses to touch a revision of ours that its owner has not registered anew, if the policy says to wait.
@@ -131,10 +175,10 @@ impl<'a> Planner<'a> {
         source: &TaskDefinition,
         undone: Option<&Undone>,
         intent: Intent,
+        image: &PrivateImage,
         difference: Option<Reason>,
-        grants: Vec<Grant>,
     ) -> Result<Plan, Refusal> {
-        let receipt = self.receipt(policy, source, undone, &intent);
+        let receipt = self.receipt(policy, source, undone, &intent, image);
         let mut wanted = intent.edits;
         let sidecar = wanted.first_mut().expect("the first edit of an intent adds the sidecar");
         sidecar.after = sidecar.after.as_deref().map(|container| with_receipt(container, &receipt));
@@ -147,7 +191,6 @@ impl<'a> Planner<'a> {
             policy: Some(policy.name().to_owned()),
             digest: Some(receipt.digest),
             edits,
-            grants,
             notes: undone.map(kept_notes).unwrap_or_default(),
             result,
             ..self.nothing(decision, difference)
@@ -159,16 +202,25 @@ impl<'a> Planner<'a> {
         policy: &Policy,
         intent: Intent,
         grants: Result<Vec<Grant>, Refusal>,
-        image: Result<(), Refusal>,
+        log_group: Result<Option<NewLogGroup>, Refusal>,
+        image: Readiness,
     ) -> Plan {
-        // The revision is there already: what is wrong with its roles or image is told, but undoes nothing.
-        let notes = [grants.as_ref().err(), image.as_ref().err()];
+        // The revision is there already: what is wrong with its roles, log group or image is mended or told, but
+        // undoes nothing.
+        let (fetch, no_image) = match image {
+            Readiness::Ready(refresh) => (refresh, None),
+            Readiness::Fetch(fetch) => (Some(fetch), None),
+            Readiness::Refused(refusal) => (None, Some(refusal)),
+        };
+        let notes = [grants.as_ref().err(), log_group.as_ref().err(), no_image.as_ref()];
         let notes = notes.into_iter().flatten().map(|refusal| format!("{}: {}", refusal.reason, refusal.message));
         Plan {
             policy: Some(policy.name().to_owned()),
             digest: Some(intent.digest),
             notes: notes.collect(),
             grants: grants.unwrap_or_default(),
+            log_group: log_group.unwrap_or_default(),
+            fetch,
             ..self.nothing(Decision::UpToDate, Some(Reason::UpToDate))
         }
     }
@@ -195,7 +247,14 @@ impl<'a> Planner<'a> {
         })
     }
 
-    fn receipt(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>, intent: &Intent) -> Receipt {
+    fn receipt(
+        &self,
+        policy: &Policy,
+        source: &TaskDefinition,
+        undone: Option<&Undone>,
+        intent: &Intent,
+        image: &PrivateImage,
+    ) -> Receipt {
         // A revision of ours is no source: what it was made from is. But a copy that somebody registered is.
         let ours = undone.filter(|undone| undone.is_ours() && self.observed.registrar != Registrar::Other);
         let observed = self.observed.definition.described().arn.as_ref();
@@ -208,7 +267,11 @@ impl<'a> Planner<'a> {
             by: self.settings.injector,
             version: self.settings.version.clone(),
             source: Source { arn, hash: Digest::of(&canonical(source)) },
-            cache_prefix: self.observed.cache_prefix.clone(),
+            cache_prefix: self.observed.cache.prefix(&self.observed.cache_prefix).to_owned(),
+            image_digest: match &image.version {
+                Version::Digest(digest) => Some(digest.to_string()),
+                Version::Tag(_) => None,
+            },
             edits: entries(source, &intent.edits),
         }
     }
@@ -258,6 +321,8 @@ impl<'a> Planner<'a> {
             policy: None,
             digest: None,
             edits: Vec::new(),
+            fetch: None,
+            log_group: None,
             grants: Vec::new(),
             notes: Vec::new(),
             result: self.observed.definition.clone(),
@@ -271,13 +336,31 @@ fn difference(intent: &Intent, undone: Option<&Undone>) -> Option<Option<Reason>
     if undone.receipt.digest != intent.digest {
         return Some(Some(Reason::PolicyChanged));
     }
-    let same_places =
-        undone.receipt.edits.len() == intent.edits.len()
-            && undone.receipt.edits.iter().zip(&intent.edits).all(|(entry, edit)| {
-                entry.path == edit.path.to_string() && same_json(entry.after.get(), &receipted(edit))
-            });
-    let all_there = undone.missing.is_empty() && undone.kept.is_empty();
-    if same_places && all_there { None } else { Some(Some(Reason::Drifted)) }
+    let (made, wanted) = (&undone.receipt.edits, &intent.edits);
+    let all_there = undone.missing.is_empty() && undone.kept.is_empty() && made.len() == wanted.len();
+    let mut differing = made
+        .iter()
+        .zip(wanted)
+        .filter(|(entry, edit)| entry.path != edit.path.to_string() || !same_json(entry.after.get(), &receipted(edit)));
+    match (all_there, differing.next(), differing.next()) {
+        (true, None, _) => None,
+        (true, Some((entry, edit)), None) if other_image_only(entry, edit) => Some(Some(Reason::ImageChanged)),
+        _ => Some(Some(Reason::Drifted)),
+    }
+}
+
+/// Whether the sidecar differs from what was injected by its image alone, and that by what stands behind the
+/// repository's name.
+fn other_image_only(entry: &Entry, edit: &Edit) -> bool {
+    let wanted = receipted(edit);
+    let (Ok(made), Ok(wanted)) = (Document::parse(entry.after.get()), Document::parse(wanted)) else { return false };
+    let image = crate::edit::Path::member(container::IMAGE);
+    let (Some(before), Some(after)) = (image.find(made.root()), image.find(wanted.root())) else { return false };
+    let (Some(before_name), Some(after_name)) = (before.as_str(), after.as_str()) else { return false };
+    let repository = |image: &str| image.split(['@', ':']).next().map(str::to_owned);
+    let same_place = entry.path == edit.path.to_string() && repository(&before_name) == repository(&after_name);
+    let with_other = splice::change(&wanted, &image, Some(before.raw()));
+    same_place && with_other.is_ok_and(|(document, _)| same_json(entry.after.get(), document.text()))
 }
 
 /// What a receipt says that an edit wrote.

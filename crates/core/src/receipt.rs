@@ -51,6 +51,9 @@ pub struct Receipt {
     pub source: Source,
     /// Prefix of the cache rule that the image's reference has.
     pub cache_prefix: String,
+    /// What the image's tag stood for, if the reference names it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image_digest: Option<String>,
     /// What was changed, in order.
     pub edits: Vec<Entry>,
 }

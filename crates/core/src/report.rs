@@ -17,8 +17,15 @@ pub enum Outcome {
     Nothing,
     /// It was a plan only.
     Planned,
-    /// Roles got what they lacked; nothing had to be registered.
+    /// Roles got what they lacked, or a log group was made; nothing had to be registered.
     Granted,
+    /// The image is not there yet; the family is to be looked at again.
+    Waiting {
+        /// After so many seconds.
+        seconds: u32,
+        /// What is in the way meanwhile.
+        refusal: Refusal,
+    },
     /// The result is registered.
     Registered {
         /// ARN of the new revision.
@@ -43,8 +50,7 @@ pub enum Outcome {
 impl Outcome {
     /// What comes of a plan that nobody acts on.
     pub fn of_plan_only(plan: &Plan) -> Self {
-        let idle = !plan.decision.registers() && plan.decision != Decision::Withdraw && plan.grants.is_empty();
-        if idle { Self::Nothing } else { Self::Planned }
+        if plan.changes_something() { Self::Planned } else { Self::Nothing }
     }
 
     /// The stable word for it.
@@ -53,6 +59,7 @@ impl Outcome {
             Self::Nothing => "nothing",
             Self::Planned => "planned",
             Self::Granted => "granted",
+            Self::Waiting { .. } => "waiting",
             Self::Registered { .. } => "registered",
             Self::Deregistered { .. } => "deregistered",
             Self::Refused { .. } => "refused",
@@ -61,7 +68,7 @@ impl Outcome {
 
     fn deregistered(&self) -> &[Arn] {
         match self {
-            Self::Nothing | Self::Planned | Self::Granted => &[],
+            Self::Nothing | Self::Planned | Self::Granted | Self::Waiting { .. } => &[],
             Self::Deregistered { arns } => arns,
             Self::Registered { deregistered, .. } | Self::Refused { deregistered, .. } => deregistered,
         }
@@ -92,12 +99,21 @@ pub struct Report {
     pub deregistered: Vec<String>,
     /// What changes, with a reason each.
     pub edits: Vec<ReportedEdit>,
+    /// The image that has to be fetched first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fetch: Option<ReportedFetch>,
+    /// The log group that is made first.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_group: Option<String>,
     /// What roles get.
     pub grants: Vec<ReportedGrant>,
     /// What else a person would want to know.
     pub notes: Vec<String>,
-    /// `nothing`, `planned`, `granted`, `registered`, `deregistered` or `refused`.
+    /// `nothing`, `planned`, `granted`, `waiting`, `registered`, `deregistered` or `refused`.
     pub outcome: &'static str,
+    /// After so many seconds the family is to be looked at again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub again_in_seconds: Option<u32>,
 }
 
 /// One edit in a report.
@@ -124,11 +140,27 @@ pub struct ReportedGrant {
     pub policy_arn: String,
 }
 
+/// An image that has to be in the private registry.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ReportedFetch {
+    /// The image upstream.
+    pub image: String,
+    /// The private repository.
+    pub repository: String,
+    /// The architectures, as `runtimePlatform` has them.
+    pub architectures: Vec<String>,
+    /// The prefix of the cache rule that is made for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub create_rule: Option<String>,
+}
+
 impl Report {
     /// Tells a plan and what came of it.
     pub fn new(plan: &Plan, source: Option<&Arn>, outcome: &Outcome) -> Self {
         let (decision, reason, message) = match outcome {
             Outcome::Refused { refusal, .. } => (Decision::Skip, Some(refusal.reason), refusal.message.clone()),
+            Outcome::Waiting { refusal, .. } => (plan.decision, Some(refusal.reason), refusal.message.clone()),
             Outcome::Nothing
             | Outcome::Planned
             | Outcome::Granted
@@ -140,6 +172,7 @@ impl Report {
             Outcome::Nothing
             | Outcome::Planned
             | Outcome::Granted
+            | Outcome::Waiting { .. }
             | Outcome::Deregistered { .. }
             | Outcome::Refused { .. } => None,
         };
@@ -154,9 +187,20 @@ impl Report {
             registered,
             deregistered: outcome.deregistered().iter().map(ToString::to_string).collect(),
             edits: plan.edits.iter().map(ReportedEdit::new).collect(),
+            fetch: plan.fetch.as_ref().map(ReportedFetch::new),
+            log_group: plan.log_group.as_ref().map(|group| group.name.clone()),
             grants: plan.grants.iter().map(ReportedGrant::new).collect(),
             notes: plan.notes.clone(),
             outcome: outcome.label(),
+            again_in_seconds: match outcome {
+                Outcome::Waiting { seconds, .. } => Some(*seconds),
+                Outcome::Nothing
+                | Outcome::Planned
+                | Outcome::Granted
+                | Outcome::Registered { .. }
+                | Outcome::Deregistered { .. }
+                | Outcome::Refused { .. } => None,
+            },
         }
     }
 }
@@ -172,6 +216,17 @@ impl ReportedEdit {
             path: edit.path.to_string(),
             value: edit.after.as_deref().map(|text| RawValue::from_string(tellable(text)).expect("edits hold JSON")),
             reason: edit.reason.clone(),
+        }
+    }
+}
+
+impl ReportedFetch {
+    fn new(fetch: &crate::decision::Fetch) -> Self {
+        Self {
+            image: fetch.image.to_string(),
+            repository: fetch.repository.clone(),
+            architectures: fetch.architectures.iter().map(ToString::to_string).collect(),
+            create_rule: fetch.rule.as_ref().map(|rule| rule.prefix.clone()),
         }
     }
 }

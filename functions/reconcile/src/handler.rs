@@ -22,6 +22,9 @@ const SIDE_BY_SIDE: usize = 2;
 /// What must be left of the function's time when the answer is given.
 const RESERVE: Duration = Duration::from_secs(5);
 
+/// How often a family is looked at again whose image is on its way: at the longest waits half an hour.
+const MOST_WAITS: u32 = 30;
+
 /// What the function fails with.
 #[derive(Debug, thiserror::Error)]
 pub enum FunctionError {
@@ -43,6 +46,15 @@ pub enum FunctionError {
         /// The family.
         family: Family,
     },
+    /// The family has to wait, and could not be put back into the queue.
+    #[error("cannot have {family} wait")]
+    NotQueued {
+        /// The family.
+        family: Family,
+        /// Why; `None` if there is no queue.
+        #[source]
+        source: Option<Error>,
+    },
     /// The program itself is at fault. What it said is not told: it may quote what was being read.
     #[error("cannot reconcile {family}: the program is at fault")]
     Panicked {
@@ -58,6 +70,7 @@ impl FunctionError {
             Self::Input(problem) => problem.label(),
             Self::Reconcile { source, .. } => source.label(),
             Self::TimedOut { .. } => "outOfTime",
+            Self::NotQueued { .. } => "notQueued",
             Self::Panicked { .. } => "panicked",
         }
     }
@@ -96,7 +109,7 @@ impl Handler {
     /// Errors: for a batch none, its failures are in the answer.
     pub async fn handle(&self, input: &Value, invocation: Invocation<'_>) -> Result<Value, FunctionError> {
         match trigger::read(input, &self.home).map_err(FunctionError::Input)? {
-            Trigger::ByHand { family, action } => self.tell(&family, action, "by hand", invocation).await,
+            Trigger::ByHand { family, action } => self.tell(&family, action, &Cause::by_hand(), invocation).await,
             Trigger::Event(event) => self.event(&event, invocation).await,
             Trigger::Batch(messages) => {
                 let failed = self.batch(messages, invocation).await;
@@ -109,7 +122,7 @@ impl Handler {
     async fn event(&self, event: &Event, invocation: Invocation<'_>) -> Result<Value, FunctionError> {
         match &event.meaning {
             Meaning::Look(family) => {
-                self.tell(family, ReconcileAction::Reconcile, &cause(&event.known), invocation).await
+                self.tell(family, ReconcileAction::Reconcile, &Cause::of(&event.known), invocation).await
             }
             Meaning::Ignore(why) => {
                 log_ignored(&event.known, why.label(), invocation);
@@ -123,10 +136,13 @@ impl Handler {
         &self,
         family: &Family,
         action: ReconcileAction,
-        cause: &str,
+        cause: &Cause,
         invocation: Invocation<'_>,
     ) -> Result<Value, FunctionError> {
         let report = self.reconcile(family, action, cause, invocation).await?;
+        // Whoever asked by hand has the answer, and may ask again.
+        let put_back = self.put_back(family, &report, cause, invocation).await;
+        put_back.or_else(|failure| if cause.waits.is_none() { Ok(()) } else { Err(failure) })?;
         Ok(serde_json::to_value(report).expect("a report is plain JSON"))
     }
 
@@ -134,11 +150,11 @@ impl Handler {
     async fn batch(&self, messages: Vec<trigger::Message>, invocation: Invocation<'_>) -> BTreeSet<String> {
         let mut failed = BTreeSet::new();
         // Two events of one family are one piece of work: what is there now decides.
-        let mut families: BTreeMap<Family, (String, Vec<String>)> = BTreeMap::new();
+        let mut families: BTreeMap<Family, (Cause, Vec<String>)> = BTreeMap::new();
         for trigger::Message { id, event } in messages {
             match event.meaning {
                 Meaning::Look(family) => {
-                    families.entry(family).or_insert_with(|| (cause(&event.known), Vec::new())).1.push(id);
+                    families.entry(family).or_insert_with(|| (Cause::of(&event.known), Vec::new())).1.push(id);
                 }
                 Meaning::Ignore(why) => log_ignored(&event.known, why.label(), invocation),
                 Meaning::Unclear(problem) => {
@@ -149,7 +165,10 @@ impl Handler {
             }
         }
         let work = families.into_iter().map(|(family, (cause, ids))| async move {
-            let done = self.reconcile(&family, ReconcileAction::Reconcile, &cause, invocation).await;
+            let done = match self.reconcile(&family, ReconcileAction::Reconcile, &cause, invocation).await {
+                Ok(report) => self.put_back(&family, &report, &cause, invocation).await,
+                Err(failure) => Err(failure),
+            };
             if done.is_err() { ids } else { Vec::new() }
         });
         failed
@@ -161,7 +180,7 @@ impl Handler {
         &self,
         family: &Family,
         action: ReconcileAction,
-        cause: &str,
+        cause: &Cause,
         invocation: Invocation<'_>,
     ) -> Result<Report, FunctionError> {
         let until = invocation.until.map(|end| end.checked_sub(RESERVE).unwrap_or_else(Instant::now));
@@ -170,10 +189,35 @@ impl Handler {
         let work = Box::pin(self.reconciler.reconcile(family, action, deadline));
         let result = contained(family, until, work).await;
         match &result {
-            Ok(report) => log_report(family, report, cause, invocation),
-            Err(failure) => log_failure(family, failure, cause, invocation),
+            Ok(report) => log_report(family, report, &cause.name, invocation),
+            Err(failure) => log_failure(family, failure, &cause.name, invocation),
         }
         result
+    }
+
+    /// Has a family looked at again that has to wait: by a new message, since a failed one counts towards the
+    /// dead-letter queue. What waits for too long is left as it is, and the log says why.
+    async fn put_back(
+        &self,
+        family: &Family,
+        report: &Report,
+        cause: &Cause,
+        invocation: Invocation<'_>,
+    ) -> Result<(), FunctionError> {
+        let Some(seconds) = report.again_in_seconds else { return Ok(()) };
+        let waits = cause.waits.unwrap_or(0);
+        if waits >= MOST_WAITS {
+            warn!(request_id = invocation.request_id, family = family.as_str(), waits, "waited for too long");
+            return Ok(());
+        }
+        let refuse = |source| FunctionError::NotQueued { family: family.clone(), source };
+        let queue = self.reconciler.clients().queue.as_ref().ok_or_else(|| refuse(None))?;
+        let message = serde_json::to_string(&Known::look_again(family, waits + 1)).expect("scalars are plain JSON");
+        let sent = queue.send_later(message, seconds).await.map_err(|error| refuse(Some(error)));
+        if let Err(failure) = &sent {
+            log_failure(family, failure, &cause.name, invocation);
+        }
+        sent
     }
 
     /// Puts a message that nobody understands where people find it. `false`: it could not be put there.
@@ -188,7 +232,7 @@ impl Handler {
         let Some(queue) = &self.reconciler.clients().dead_letters else { return false };
         let mut body = serde_json::to_value(known).expect("scalars are plain JSON");
         body["messageId"] = json!(id);
-        match queue.send(problem.label(), body.to_string()).await {
+        match queue.set_aside(problem.label(), body.to_string()).await {
             Ok(()) => true,
             Err(failure) => {
                 error!(request_id = invocation.request_id, message_id = id, error = %Chain(&failure), "not set aside");
@@ -220,14 +264,30 @@ async fn contained(
     }
 }
 
-/// What woke us, for the log.
-fn cause(known: &Known) -> String {
+/// What woke us: for the log, and for how long it may go on. It decides nothing else.
+struct Cause {
+    name: String,
+    /// How often the family was looked at again already; `None` where a person asks.
+    waits: Option<u32>,
+}
+
+impl Cause {
+    fn by_hand() -> Self {
+        Self { name: "by hand".to_owned(), waits: None }
+    }
+
+    fn of(known: &Known) -> Self {
+        Self { name: name(known), waits: Some(known.waits()) }
+    }
+}
+
+fn name(known: &Known) -> String {
     let name = known.name.as_deref().unwrap_or("event");
     known.id.as_deref().map_or_else(|| name.to_owned(), |id| format!("{name} {id}"))
 }
 
 fn log_ignored(known: &Known, why: &str, invocation: Invocation<'_>) {
-    info!(request_id = invocation.request_id, cause = cause(known), why, "event ignored");
+    info!(request_id = invocation.request_id, cause = name(known), why, "event ignored");
 }
 
 /// The line for a reconcile. Edits are left out: they hold what is written into containers.
@@ -246,6 +306,7 @@ fn log_report(family: &Family, report: &Report, cause: &str, invocation: Invocat
         deregistered = (!report.deregistered.is_empty()).then(|| report.deregistered.join(" ")),
         grants = (!grants.is_empty()).then(|| grants.join("; ")),
         notes = (!report.notes.is_empty()).then(|| report.notes.join("; ")),
+        again_in_seconds = report.again_in_seconds,
         particulars = (!report.message.is_empty()).then_some(report.message.as_str()),
         "reconciled"
     );

@@ -12,6 +12,9 @@ use std::cell::Cell;
 /// The calls that change what a family's newest revision is.
 const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
 
+/// The name of our own messages, by which a family is looked at once more.
+const LOOK_AGAIN: &str = "LookAgain";
+
 /// How many characters a scalar may have: more than any id or ARN has. What is longer is none, and is never cut: the
 /// beginning of an ARN may be another family's.
 const LONGEST: usize = 2048;
@@ -172,6 +175,9 @@ pub struct Known {
     issuer: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error_code: Option<String>,
+    /// How often the family was looked at again already, in digits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    waits: Option<String>,
     /// Whether one of them was longer than any can be, and is missing for that.
     #[serde(skip)]
     too_long: bool,
@@ -236,6 +242,21 @@ fn event(input: &Value, home: &Home) -> Event {
 }
 
 impl Known {
+    /// Of a message that has a family looked at once more.
+    pub fn look_again(family: &Family, waits: u32) -> Self {
+        Self {
+            name: Some(LOOK_AGAIN.to_owned()),
+            family: Some(family.as_str().to_owned()),
+            waits: Some(waits.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// How often the family was looked at again already.
+    pub fn waits(&self) -> u32 {
+        self.waits.as_deref().and_then(|digits| digits.parse().ok()).unwrap_or(0)
+    }
+
     /// Of what the rule's InputTransformer made.
     fn of_transformed(input: &Value) -> Self {
         let input = Scalars::of(input);
@@ -250,6 +271,7 @@ impl Known {
             request_task_definition: input.get("/requestTaskDefinition"),
             issuer: input.get("/issuer"),
             error_code: input.get("/errorCode"),
+            waits: input.get("/waits"),
             too_long: input.too_long.get(),
         }
     }
@@ -268,6 +290,7 @@ impl Known {
             request_task_definition: record.get("/requestParameters/taskDefinition"),
             issuer: record.get("/userIdentity/sessionContext/sessionIssuer/arn"),
             error_code: record.get("/errorCode"),
+            waits: None,
             too_long: record.too_long.get(),
         }
     }
@@ -288,7 +311,7 @@ impl Known {
 
     fn meaning(&self, home: &Home) -> Meaning {
         match self.name.as_deref() {
-            Some(name) if CALLS.contains(&name) => {}
+            Some(name) if CALLS.contains(&name) || name == LOOK_AGAIN => {}
             // The name itself may be what was too long.
             None if self.too_long => return Meaning::Unclear(Problem::TooLong),
             Some(_) | None => return Meaning::Ignore(Ignored::OtherCall),

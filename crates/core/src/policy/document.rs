@@ -74,6 +74,9 @@ pub struct Spec {
     /// Where the sidecar logs.
     #[serde(default)]
     pub logging: Logging,
+    /// What is done where the log group is missing.
+    #[serde(default)]
+    pub log_group: LogGroupRule,
 }
 
 /// Whether definitions have to ask for the sidecar.
@@ -142,7 +145,7 @@ pub enum Target {
 }
 
 /// Architectures of tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
 pub enum Architecture {
     /// 64-bit Intel and AMD; what ECS takes when nothing is said.
     #[serde(rename = "X86_64")]
@@ -172,6 +175,12 @@ pub struct Image {
     /// Whether the definition names the tag or what it stands for.
     #[serde(default)]
     pub pin: Pin,
+    /// What to do where no pull-through cache rule stands for the registry.
+    #[serde(default)]
+    pub cache_rule: CacheRuleWish,
+    /// How often the tag is looked up upstream again, in hours: 24 to 8760. ECR itself asks no more than once a day.
+    #[serde(default = "validate::usual_refresh_hours", deserialize_with = "validate::refresh_hours")]
+    pub refresh_hours: u32,
 }
 
 /// How the image is referred to.
@@ -181,6 +190,19 @@ pub enum Pin {
     /// By its tag; ECS resolves it once a deployment.
     #[default]
     Tag,
+    /// By the digest that the tag stands for; a newer image makes the definition outdated.
+    Digest,
+}
+
+/// What to do where no pull-through cache rule stands for the image's registry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheRuleWish {
+    /// Leave the definition alone: the account's rules are somebody else's.
+    #[default]
+    Find,
+    /// Make one, with the prefix that the stack says.
+    Create,
 }
 
 /// What the app's containers get.
@@ -299,6 +321,28 @@ pub struct LogConfiguration {
     /// Its options; `${region}` and `${sidecar}` are filled in.
     #[serde(default)]
     pub options: Map,
+}
+
+/// What is done where the sidecar would log to a group that does not exist.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct LogGroupRule {
+    /// Make it, or leave the definition alone.
+    pub missing: MissingLogGroup,
+    /// Days that lines are kept in a group that is made; for ever if nothing is said.
+    #[serde(deserialize_with = "validate::retention_days")]
+    pub retention_days: Option<u32>,
+}
+
+/// What is done where a log group does not exist.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum MissingLogGroup {
+    /// The definition is left alone: its tasks would not start.
+    #[default]
+    Refuse,
+    /// The group is made.
+    Create,
 }
 
 impl<'de> Deserialize<'de> for Logging {

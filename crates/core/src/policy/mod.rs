@@ -7,8 +7,9 @@ mod document;
 mod validate;
 
 pub use document::{
-    Application, Architecture, Capacity, Ceiling, Dependency, Image, LogConfiguration, Logging, Metadata, Mode,
-    NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Selector, Spec, Target, Updates, Variable,
+    Application, Architecture, CacheRuleWish, Capacity, Ceiling, Dependency, Image, LogConfiguration, LogGroupRule,
+    Logging, Metadata, MissingLogGroup, Mode, NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Selector,
+    Spec, Target, Updates, Variable,
 };
 
 use crate::image::Upstream;

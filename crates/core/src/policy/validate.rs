@@ -53,6 +53,31 @@ pub(super) fn upstream<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Str
     Ok(upstream)
 }
 
+/// How often a tag is looked up upstream where nothing is said, in hours.
+pub(super) fn usual_refresh_hours() -> u32 {
+    24
+}
+
+/// How often a tag is looked up upstream, in hours. Below a day ECR would answer from its cache.
+pub(super) fn refresh_hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let hours = u32::deserialize(deserializer)?;
+    if (24..=8760).contains(&hours) { Ok(hours) } else { Err(D::Error::custom("must be 24 to 8760 hours")) }
+}
+
+/// What CloudWatch Logs takes as a group's retention, in days (API reference, PutRetentionPolicy).
+const RETENTIONS: [u32; 22] =
+    [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
+
+/// The retention of a log group, in days.
+pub(super) fn retention_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
+    let days = Option::<u32>::deserialize(deserializer)?;
+    if days.is_none_or(|days| RETENTIONS.contains(&days)) {
+        return Ok(days);
+    }
+    let allowed: Vec<String> = RETENTIONS.iter().map(u32::to_string).collect();
+    Err(D::Error::custom(format!("must be one of {}", allowed.join(", "))))
+}
+
 /// The name of an environment variable.
 pub(super) fn variable_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = String::deserialize(deserializer)?;

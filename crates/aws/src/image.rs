@@ -1,0 +1,210 @@
+//! Where a sidecar's image is, and whether all of it is there.
+//!
+//! Knows: which calls answer that. Must not know: what is done about an image that is not there. Writes nothing, and
+//! fetches nothing from upstream: ECR is asked for what it has, never for a pull.
+
+use crate::clients::Clients;
+use crate::ecr::{Seen, TaggedImage};
+use crate::error::Error;
+use crate::ledger::ImageRecord;
+use crate::manifest::{Parts, Tagged, architecture_of};
+use crate::registry::Registry;
+use crate::settings::Settings;
+use ecs_sidecar_core::cache::{self, CacheState};
+use ecs_sidecar_core::ids::{AccountId, ImageDigest};
+use ecs_sidecar_core::image::{PrivateImage, Upstream, Version};
+use ecs_sidecar_core::lifecycle;
+use ecs_sidecar_core::observed::{ImageState, StoredImage};
+use ecs_sidecar_core::policy::Architecture;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Partitions whose Regions have no pull-through cache rules (ECR user guide, "Considerations").
+const WITHOUT_RULES: [&str; 2] = ["aws-cn", "aws-us-gov"];
+
+/// Finds an image: by which rule it comes, and what is in the private registry.
+///
+/// Guarantees: nothing is written.
+/// Assumptions: the reads of `Ecr`; what is not allowed is said in the states.
+/// Errors: those of the calls; all of them may be retried.
+pub(crate) async fn locate(
+    clients: &Clients,
+    settings: &Settings,
+    image: &Upstream,
+    pinned: bool,
+) -> Result<(CacheState, ImageState), Error> {
+    let cache = rule(clients, settings, image).await?;
+    let repository = cache.repository(image, &settings.cache_prefix);
+    // Somebody else's images: not even looked at.
+    if matches!(cache, CacheState::PrefixTaken(_)) {
+        return Ok((cache, ImageState::Missing));
+    }
+    let state = match clients.ecr.tag(&repository, &image.tag).await? {
+        Ok(None) => ImageState::Missing,
+        Err(why) => ImageState::Refused(why),
+        Ok(Some(tagged)) => {
+            let look = Look { clients, settings, repository: &repository, tag: &image.tag };
+            match look.stored(&tagged, pinned).await? {
+                Ok(Some(stored)) => ImageState::Present(stored),
+                Ok(None) => ImageState::Missing,
+                Err(why) => ImageState::Refused(why),
+            }
+        }
+    };
+    Ok((cache, state))
+}
+
+/// The rule by which an image comes. The rules of another account's registry are that account's business.
+async fn rule(clients: &Clients, settings: &Settings, image: &Upstream) -> Result<CacheState, Error> {
+    if settings.registry != settings.account {
+        return Ok(CacheState::NotChecked);
+    }
+    if WITHOUT_RULES.contains(&settings.region.partition().name) {
+        return Ok(CacheState::Unavailable);
+    }
+    Ok(match clients.ecr.rules().await? {
+        Ok(rules) => cache::find(&rules, image, &settings.cache_prefix),
+        Err(why) => CacheState::Refused(why),
+    })
+}
+
+/// The id of an image's record.
+pub(crate) fn record_id(registry: &AccountId, repository: &str, tag: &str) -> String {
+    format!("image#{registry}/{repository}:{tag}")
+}
+
+/// An image with its architectures: their manifests, as far as those are in the registry.
+type Architectures = BTreeMap<Architecture, Option<Parts>>;
+
+struct Look<'a> {
+    clients: &'a Clients,
+    settings: &'a Settings,
+    repository: &'a str,
+    tag: &'a str,
+}
+
+impl Look<'_> {
+    /// What is there of the image. `None`: what the tag stands for went meanwhile.
+    async fn stored(&self, tagged: &TaggedImage, pinned: bool) -> Result<Seen<Option<StoredImage>>, Error> {
+        let Some(architectures) = (match self.architectures(&tagged.digest).await? {
+            Ok(architectures) => architectures,
+            Err(why) => return Ok(Err(why)),
+        }) else {
+            return Ok(Ok(None));
+        };
+        let record = self.record().await?;
+        let complete = match self.complete(&architectures, &tagged.digest, &record).await? {
+            Ok(complete) => complete,
+            Err(why) => return Ok(Err(why)),
+        };
+        let expires = match self.expires(pinned).await? {
+            Ok(expires) => expires,
+            Err(why) => return Ok(Err(why)),
+        };
+        let checked = record.checked_at.max(tagged.pushed_at);
+        Ok(Ok(Some(StoredImage {
+            digest: tagged.digest.clone(),
+            offered: architectures.into_keys().collect(),
+            complete,
+            age_hours: checked.map(|then| self.clients.clock.now().saturating_sub(then) / 3600),
+            expires,
+        })))
+    }
+
+    async fn record(&self) -> Result<ImageRecord, Error> {
+        self.clients.ledger.image(&record_id(&self.settings.registry, self.repository, self.tag)).await
+    }
+
+    /// The architectures of an image. `None`: it is not there any more.
+    async fn architectures(&self, digest: &ImageDigest) -> Result<Seen<Option<Architectures>>, Error> {
+        let text = match self.clients.ecr.manifests(self.repository, &[digest]).await? {
+            Ok(mut found) => match found.remove(digest) {
+                Some(text) => text,
+                None => return Ok(Ok(None)),
+            },
+            Err(why) => return Ok(Err(why)),
+        };
+        match Tagged::read(text.as_bytes()) {
+            Err(why) => Ok(Err(format!("the manifest {digest} cannot be read: {why}"))),
+            Ok(Tagged::Single(parts)) => Ok(self.single(digest, parts).await?.map(Some)),
+            Ok(Tagged::Index(children)) => Ok(self.children(&children).await?.map(Some)),
+        }
+    }
+
+    async fn children(&self, children: &BTreeMap<Architecture, ImageDigest>) -> Result<Seen<Architectures>, Error> {
+        if children.is_empty() {
+            return Ok(Ok(Architectures::new()));
+        }
+        let digests: Vec<&ImageDigest> = children.values().collect();
+        let manifests = match self.clients.ecr.manifests(self.repository, &digests).await? {
+            Ok(manifests) => manifests,
+            Err(why) => return Ok(Err(why)),
+        };
+        let mut found = Architectures::new();
+        for (architecture, digest) in children {
+            let parts = match manifests.get(digest).map(|text| Parts::read(text.as_bytes())) {
+                Some(Err(why)) => return Ok(Err(format!("the manifest {digest} cannot be read: {why}"))),
+                Some(Ok(parts)) => Some(parts),
+                None => None,
+            };
+            found.insert(*architecture, parts);
+        }
+        Ok(Ok(found))
+    }
+
+    /// An image for one architecture, which only its configuration names.
+    async fn single(&self, digest: &ImageDigest, parts: Parts) -> Result<Seen<Architectures>, Error> {
+        let image = PrivateImage {
+            registry: self.settings.registry.clone(),
+            region: self.settings.region.clone(),
+            repository: self.repository.to_owned(),
+            version: Version::Digest(digest.clone()),
+        };
+        let login = match self.clients.ecr.log_in().await {
+            Ok(login) => login,
+            Err(error) if error.is_retryable() => return Err(error),
+            Err(error) => return Ok(Err(crate::error::Chain(&error).to_string())),
+        };
+        let own = self.settings.registry == self.settings.account;
+        let config = match Registry::new(&login, own, &image) {
+            Ok(registry) => registry.small(&parts.config).await,
+            Err(error) => Err(error),
+        };
+        Ok(match config.map(|config| architecture_of(&config)) {
+            Ok(Ok(Some(architecture))) => Ok(Architectures::from([(architecture, Some(parts))])),
+            Ok(Ok(None)) => Ok(Architectures::new()),
+            Ok(Err(why)) => Err(format!("the configuration {} cannot be read: {why}", parts.config)),
+            Err(error) => Err(format!("the configuration {} cannot be pulled: {error}", parts.config)),
+        })
+    }
+
+    /// The architectures of which all layers are there: because ECR says so, or because they came by a fetch of ours.
+    /// (That ECR knows cached layers under this call is its documented meaning and nobody's promise.)
+    async fn complete(
+        &self,
+        architectures: &Architectures,
+        digest: &ImageDigest,
+        record: &ImageRecord,
+    ) -> Result<Seen<BTreeSet<Architecture>>, Error> {
+        let came = |architecture| record.digest.as_ref() == Some(digest) && record.architectures.contains(architecture);
+        let there = || architectures.iter().filter_map(|(of, parts)| Some((of, parts.as_ref()?)));
+        let unsure = there().filter(|(of, _)| !came(of));
+        let layers: BTreeSet<ImageDigest> = unsure.flat_map(|(_, parts)| parts.blobs()).cloned().collect();
+        let missing = if layers.is_empty() {
+            Ok(BTreeSet::new())
+        } else {
+            self.clients.ecr.missing_layers(self.repository, &layers).await?
+        };
+        Ok(missing.map(|missing| {
+            let whole = |parts: &Parts| parts.blobs().iter().all(|blob| !missing.contains(*blob));
+            there().filter(|(of, parts)| came(of) || whole(parts)).map(|(of, _)| *of).collect()
+        }))
+    }
+
+    async fn expires(&self, pinned: bool) -> Result<Seen<Option<String>>, Error> {
+        if !pinned {
+            return Ok(Ok(None));
+        }
+        let policy = self.clients.ecr.lifecycle_policy(self.repository).await?;
+        Ok(policy.map(|text| text.and_then(|text| lifecycle::expires(&text, self.tag))))
+    }
+}
