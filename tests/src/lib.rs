@@ -25,7 +25,12 @@
 pub mod cases;
 mod connector;
 pub mod http;
+mod image;
+mod registry;
 mod world;
+
+pub use image::Image;
+pub use registry::{Mishap, Pull, Registry};
 
 pub use world::answer::ServiceError;
 pub use world::call::{Call, Deed, Fault, NoAnswer, Outcome, Service};

@@ -7,11 +7,14 @@ mod arrange;
 mod attributes;
 pub(crate) mod call;
 pub(crate) mod clock;
+mod dynamodb;
+mod ecr;
 mod ecs;
 mod fill;
 mod handle;
 mod iam;
 mod input;
+mod logs;
 mod members;
 mod others;
 mod register;
@@ -294,7 +297,11 @@ impl World {
         Self { principal: self.shared.somebody.clone(), ..self.clone() }
     }
 
-    fn write<T>(&self, deed: impl FnOnce(&mut State) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
+    pub(crate) fn look<T>(&self, at: impl FnOnce(&State) -> T) -> T {
+        at(&lock(&self.shared.history).now)
+    }
+
+    pub(crate) fn write<T>(&self, deed: impl FnOnce(&mut State) -> Result<T, ServiceError>) -> Result<T, ServiceError> {
         let mut history = lock(&self.shared.history);
         let before = history.now.clone();
         let result = deed(&mut history.now);

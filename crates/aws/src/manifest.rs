@@ -89,11 +89,8 @@ pub(crate) fn architecture_of(config: &[u8]) -> Result<Option<Architecture>, Str
 }
 
 fn known(architecture: &Arch) -> Option<Architecture> {
-    match architecture {
-        Arch::Amd64 => Some(Architecture::X86),
-        Arch::ARM64 => Some(Architecture::Arm),
-        _ => None,
-    }
+    let known = [(Arch::Amd64, Architecture::X86), (Arch::ARM64, Architecture::Arm)];
+    known.into_iter().find(|(of, _)| of == architecture).map(|(_, is)| is)
 }
 
 fn digest(text: &str) -> Result<ImageDigest, String> {

@@ -73,7 +73,7 @@ pub async fn observe(
     let (source_inactive, registrar) = (history.source_inactive(), history.registrar);
     let look = Look { clients, settings, memory, trust };
     let (withdrawn, unfinished, facts) =
-        try_join3(history.withdrawn(), history.unfinished(), look.facts(needs.as_ref())).await?;
+        try_join3(history.withdrawn(), history.unfinished(), Box::pin(look.facts(needs.as_ref()))).await?;
     let observed = Observed {
         account: settings.account.clone(),
         region: settings.region.clone(),
@@ -171,7 +171,8 @@ impl Look<'_> {
         if let Some(known) = self.memory.image(&name, pinned).filter(|_| self.trust == Trust::Memory) {
             return Ok((known, true));
         }
-        let found = image::locate(self.clients, self.settings, &needs.image, pinned).await?;
+        // Boxed: many calls, and rarely needed.
+        let found = Box::pin(image::locate(self.clients, self.settings, &needs.image, pinned)).await?;
         if let (_, ImageState::Present(_)) = &found {
             self.memory.remember_image(&name, pinned, found.clone());
         }

@@ -156,7 +156,7 @@ impl Reconciler {
             Image::Fetched => return Ok(Round::Fetched),
             Image::NotYet(outcome) => return done(&outcome, Vec::new(), past),
         };
-        match act(&self.clients, &sight, &plan, deadline).await {
+        match Box::pin(act(&self.clients, &sight, &plan, deadline)).await {
             Ok(Acted::Done { outcome, mut notes }) => {
                 self.learn(&sight, &plan, &outcome);
                 notes.extend(note);
@@ -196,7 +196,8 @@ impl Reconciler {
     }
 
     async fn fetch(&self, fetch: &Fetch, deadline: Deadline) -> Result<Fetched, Error> {
-        let fetched = warm::fetch(&self.clients, &self.settings, fetch, deadline.earlier(RESERVE)).await?;
+        let work = Box::pin(warm::fetch(&self.clients, &self.settings, fetch, deadline.earlier(RESERVE)));
+        let fetched = work.await?;
         let answer = match &fetched {
             Fetched::Done => None,
             Fetched::Later { refusal, .. } | Fetched::Refused(refusal) => Some(refusal.reason.label()),
@@ -222,7 +223,8 @@ impl Reconciler {
     }
 
     async fn decide_by(&self, trust: Trust, family: &Family) -> Result<Option<(Sight, Plan)>, Error> {
-        let sight = observe(&self.clients, &self.settings, &self.memory, trust, family).await?;
+        // Boxed, like what is acted on below: unpolled futures of many calls would lie on the stack one in the other.
+        let sight = Box::pin(observe(&self.clients, &self.settings, &self.memory, trust, family)).await?;
         Ok(sight.map(|sight| {
             let plan = plan(&sight.observed, &self.settings.plan);
             let (family, decision, reason) = (family.as_str(), plan.decision.label(), plan.reason.map(Reason::label));

@@ -23,7 +23,7 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// How long a stream may stand still. A cache that first asks upstream needs some time for its first byte.
 const STALL: Duration = Duration::from_secs(20);
 
-/// More than any manifest has: ECR takes 4 MiB at most.
+/// More than the configuration of any image has.
 const LARGEST_CONFIG: usize = 4 * 1024 * 1024;
 
 /// A registry that we are logged in to, and one repository of it.
@@ -33,6 +33,9 @@ pub(crate) struct Registry {
     host: String,
     repository: String,
 }
+
+/// How many characters of a registry's words are told: some answer a whole page.
+const LONGEST_WORDS: usize = 400;
 
 /// Why something could not be pulled.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -140,6 +143,7 @@ impl Registry {
 }
 
 impl PullError {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "the library's errors; what is new there is a refusal")]
     fn of(error: &OciDistributionError) -> Self {
         let words = || chain(error);
         match error {
@@ -148,7 +152,7 @@ impl PullError {
             OciDistributionError::ServerError { code, message, .. } => match code {
                 401 => Self::LoginExpired,
                 429 => Self::Throttled,
-                404 => Self::NotFound(message.clone()),
+                404 => Self::NotFound(tellable(message)),
                 400..=499 => Self::Refused(words()),
                 _ => Self::Unavailable(words()),
             },
@@ -165,13 +169,12 @@ impl PullError {
                     OciErrorCode::BlobUnknown,
                     OciErrorCode::ManifestBlobUnknown,
                 ]) {
-                    Self::NotFound(envelope.to_string())
+                    Self::NotFound(tellable(&envelope.to_string()))
                 } else {
                     Self::Refused(words())
                 }
             }
             OciDistributionError::RequestError(_) | OciDistributionError::IoError(_) => Self::Unavailable(words()),
-            // Nothing that a registry of ECR ever answers; it may be another's fault, and later will show.
             _ => Self::Refused(words()),
         }
     }
@@ -204,5 +207,51 @@ impl PullError {
 }
 
 fn chain(error: &(dyn StdError + 'static)) -> String {
-    crate::error::Chain(error).to_string()
+    tellable(&crate::error::Chain(error).to_string())
+}
+
+/// What of a registry's words is told: their beginning, and no address's query. ECR leads to its layers by addresses
+/// that are signed in their query, and whoever reads one can use it.
+fn tellable(words: &str) -> String {
+    let mut told = String::new();
+    let mut rest = words;
+    while let Some(at) = rest.find('?') {
+        told.push_str(&rest[..at]);
+        let after = &rest[at..];
+        rest = after.find(|end: char| end.is_whitespace() || "),\"'".contains(end)).map_or("", |end| &after[end..]);
+    }
+    told.push_str(rest);
+    match told.char_indices().nth(LONGEST_WORDS) {
+        Some((end, _)) => format!("{}...", &told[..end]),
+        None => told,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn signed_addresses_are_not_told() {
+        let words = "error for url (https://layers.example/sha256:ab?X-Amz-Signature=beef&X=1): timed out, why?";
+        assert_eq!(tellable(words), "error for url (https://layers.example/sha256:ab): timed out, why");
+        let page = "x".repeat(3000);
+        assert_eq!(tellable(&page).len(), LONGEST_WORDS + 3);
+    }
+
+    #[test]
+    fn codes_say_whether_the_same_pull_may_pass() {
+        let server = |code| {
+            PullError::of(&OciDistributionError::ServerError {
+                code,
+                url: "https://r/v2/x?token=1".to_owned(),
+                message: "no".to_owned(),
+            })
+        };
+        assert_eq!(server(401), PullError::LoginExpired);
+        assert_eq!(server(429), PullError::Throttled);
+        assert_eq!(server(404), PullError::NotFound("no".to_owned()));
+        assert!(server(503).may_pass() && !server(403).may_pass());
+        assert!(!format!("{:?}", server(503)).contains("token"));
+    }
 }

@@ -12,6 +12,7 @@ pub(crate) fn write(topic: ReferenceTopic, out: &mut dyn Write) -> Result<(), Er
     match topic {
         ReferenceTopic::Cli => verbs(out),
         ReferenceTopic::Reasons => {
+            writeln!(out, "# Reasons\n\nMade from the program's own table; CI compares it.\n")?;
             writeln!(out, "| code | meaning |\n| --- | --- |")?;
             for reason in Reason::ALL {
                 writeln!(out, "| `{}` | {} |", reason.label(), reason.meaning())?;

@@ -120,10 +120,8 @@ mod tests {
     }
 
     fn repository(rules: &[CacheRule]) -> Option<String> {
-        match find(rules, &daemon(), "ecr-public") {
-            CacheState::Rule(rule) => rule.repository(&daemon()),
-            _ => None,
-        }
+        let CacheState::Rule(rule) = find(rules, &daemon(), "ecr-public") else { return None };
+        rule.repository(&daemon())
     }
 
     #[test]

@@ -96,12 +96,15 @@ fn fetch(
     let place = place(observed, &upstream);
     let bound = settings.bounds.cache;
     let refuse = |reason: Reason, message: String| Err(Refusal::new(reason, message));
+    if observed.cache == CacheState::Unavailable {
+        return refuse(Reason::CacheUnavailable, format!("push {upstream} to {place}"));
+    }
+    if bound < CacheBound::Warm {
+        return refuse(Reason::ImageNotCached, format!("{place} is not there for {architecture}"));
+    }
     let rule = match &observed.cache {
-        CacheState::Unavailable => {
-            return refuse(Reason::CacheUnavailable, format!("push {upstream} to {place}"));
-        }
         CacheState::Refused(why) => return refuse(Reason::CacheUnreadable, why.clone()),
-        CacheState::Rule(_) | CacheState::NotChecked | CacheState::PrefixTaken(_) => None,
+        CacheState::Rule(_) | CacheState::NotChecked | CacheState::PrefixTaken(_) | CacheState::Unavailable => None,
         CacheState::NoRule => {
             if policy.spec.image.cache_rule != CacheRuleWish::Create || bound < CacheBound::Create {
                 let message = format!("no cache rule stands for {}, and {place} is not there", upstream.registry);
@@ -111,9 +114,6 @@ fn fetch(
             Some(CacheRule { prefix, upstream: upstream.registry.clone(), upstream_prefix: None })
         }
     };
-    if bound < CacheBound::Warm {
-        return refuse(Reason::ImageNotCached, format!("{place} is not there for {architecture}"));
-    }
     let repository = observed.cache.repository(&upstream, &observed.cache_prefix);
     Ok(Fetch { image: upstream, repository, architectures: BTreeSet::from([architecture]), rule, cause })
 }

@@ -1,7 +1,7 @@
 //! Why a plan is what it is: one stable code for each reason.
 //!
 //! The codes are the metric's label, the event's reason and the machine-readable answer; they never change their
-//! meaning. The table in the README is made from here.
+//! meaning. The table in docs/reasons.md is made from here.
 
 /// A code and what it means for the person who reads it.
 macro_rules! reasons {
@@ -14,7 +14,7 @@ macro_rules! reasons {
         }
 
         impl Reason {
-            /// All reasons, in the order in which the README lists them.
+            /// All reasons, in the order in which docs/reasons.md lists them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
             /// The stable code.

@@ -1,15 +1,16 @@
 //! Arranging the world and looking at it, without calls.
 
-use crate::World;
 use crate::world::answer::{Answer, ServiceError};
 use crate::world::call::Service;
 use crate::world::clock::lock;
 use crate::world::ecs;
 use crate::world::input::Input;
-use crate::world::state::{Repository, Revision, Role};
+use crate::world::state::{CacheRule, Repository, Revision, Role};
 use crate::world::view::{Message, RevisionView};
+use crate::{Image, World};
+use bytes::Bytes;
 use ecs_sidecar_core::json::{Document, quote};
-use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 impl World {
@@ -109,17 +110,119 @@ impl World {
         self.repository(name, |_| ());
     }
 
-    /// Puts an image with a tag into a repository, made if it is not there, and answers its digest.
+    /// Puts an image for both architectures with a tag into a repository, made if it is not there, and answers its digest.
     pub fn add_image(&self, repository: &str, tag: &str) -> String {
-        let hash = Sha256::digest(format!("{repository}:{tag}").as_bytes());
-        let digest = hash.iter().fold("sha256:".to_owned(), |text, byte| format!("{text}{byte:02x}"));
-        self.repository(repository, |repository| repository.tags.insert(tag.to_owned(), digest.clone()));
-        digest
+        self.put_image(repository, tag, &Image::index(&format!("{repository}:{tag}"), &["amd64", "arm64"]))
+    }
+
+    /// Puts an image with a tag into a repository, made if it is not there, and answers its digest.
+    pub fn put_image(&self, repository: &str, tag: &str, image: &Image) -> String {
+        let now = self.shared.clock.since_epoch().as_secs();
+        self.repository(repository, |repository| {
+            repository.tags.insert(tag.to_owned(), image.digest.clone());
+            repository.manifests.extend(image.manifests.clone());
+            repository.blobs.extend(image.blobs.clone());
+            repository.pushed_at = now;
+        });
+        image.digest.clone()
+    }
+
+    /// Takes layers out of a repository, as if they had never come.
+    pub fn lose_layers(&self, repository: &str) {
+        self.repository(repository, |repository| repository.blobs.clear());
+    }
+
+    /// Takes a tag out of a repository.
+    pub fn remove_tag(&self, repository: &str, tag: &str) {
+        self.repository(repository, |repository| drop(repository.tags.remove(tag)));
+    }
+
+    /// From now on ECR does not tell of this repository's layers, though they are there.
+    pub fn hide_layers(&self, repository: &str) {
+        self.repository(repository, |repository| repository.hides_layers = true);
+    }
+
+    /// Lets other accounts look at a repository.
+    pub fn share_repository(&self, name: &str) {
+        self.repository(name, |repository| repository.shared = true);
+    }
+
+    /// Gives a repository a lifecycle policy.
+    pub fn set_lifecycle_policy(&self, repository: &str, policy: &str) {
+        self.repository(repository, |repository| repository.lifecycle_policy = Some(policy.to_owned()));
     }
 
     fn repository<T>(&self, name: &str, deed: impl FnOnce(&mut Repository) -> T) {
         let key = (self.place.clone(), name.to_owned());
         deed(Arc::make_mut(lock(&self.shared.history).now.repositories.entry(key).or_default()));
+    }
+
+    /// What is in a repository: digests of its manifests and of its layers.
+    pub fn stored(&self, repository: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+        let history = lock(&self.shared.history);
+        let found = history.now.repositories.get(&(self.place.clone(), repository.to_owned()));
+        let keys = |map: &BTreeMap<String, Bytes>| map.keys().cloned().collect();
+        found.map(|found| (keys(&found.manifests), keys(&found.blobs))).unwrap_or_default()
+    }
+
+    /// Makes a pull-through cache rule. `part` is the part of the upstream that it stands for.
+    pub fn add_cache_rule(&self, prefix: &str, upstream: &str, part: Option<&str>) {
+        let rule = CacheRule {
+            prefix: prefix.to_owned(),
+            upstream: upstream.to_owned(),
+            upstream_prefix: part.map(str::to_owned),
+        };
+        lock(&self.shared.history).now.cache_rules.entry(self.place.clone()).or_default().push(rule);
+    }
+
+    /// Prefixes of the pull-through cache rules.
+    pub fn cache_rules(&self) -> Vec<String> {
+        let history = lock(&self.shared.history);
+        let rules = history.now.cache_rules.get(&self.place).into_iter().flatten();
+        rules.map(|rule| rule.prefix.clone()).collect()
+    }
+
+    /// From now on an upstream registry has this image, with that tag.
+    pub fn publish(&self, registry: &str, repository: &str, tag: &str, image: Image) {
+        let key = (registry.to_owned(), repository.to_owned(), tag.to_owned());
+        lock(&self.shared.history).now.upstream.insert(key, Arc::new(image));
+    }
+
+    /// From now on nobody reaches the upstream registries, or everybody does again.
+    pub fn cut_upstream(&self, cut: bool) {
+        lock(&self.shared.history).now.upstream_cut = cut;
+    }
+
+    /// Makes all logins to the registry worthless.
+    pub fn expire_logins(&self) {
+        lock(&self.shared.history).now.logins += 1;
+    }
+
+    /// Makes a log group.
+    pub fn add_log_group(&self, name: &str) {
+        lock(&self.shared.history).now.log_groups.insert((self.place.clone(), name.to_owned()), None);
+    }
+
+    /// The retention of a log group in days; `None` if there is no such group.
+    pub fn log_group(&self, name: &str) -> Option<Option<i64>> {
+        lock(&self.shared.history).now.log_groups.get(&(self.place.clone(), name.to_owned())).copied()
+    }
+
+    /// Lets a role, named by its ARN, do something.
+    pub fn allow(&self, role: &str, action: &str) {
+        lock(&self.shared.history).now.may.insert((role.to_owned(), action.to_owned()));
+    }
+
+    /// Makes a table with the key `id`.
+    pub fn add_table(&self, name: &str) {
+        lock(&self.shared.history).now.tables.entry((self.place.clone(), name.to_owned())).or_default();
+    }
+
+    /// The items of a table, in JSON.
+    pub fn items(&self, table: &str) -> Vec<String> {
+        let history = lock(&self.shared.history);
+        let found = history.now.tables.get(&(self.place.clone(), table.to_owned()));
+        found.map(|items| items.values().cloned().collect()).unwrap_or_default()
     }
 
     /// Makes a queue and answers its URL.

@@ -20,12 +20,17 @@ pub enum Service {
     Sqs,
     /// Security Token Service.
     Sts,
+    /// CloudWatch Logs.
+    Logs,
+    /// DynamoDB.
+    DynamoDb,
 }
 
 impl Service {
     /// The service that a credential scope names.
     pub(crate) fn of_scope(name: &str) -> Option<Self> {
-        [Self::Ecs, Self::Iam, Self::Ecr, Self::Sqs, Self::Sts].into_iter().find(|service| service.label() == name)
+        let all = [Self::Ecs, Self::Iam, Self::Ecr, Self::Sqs, Self::Sts, Self::Logs, Self::DynamoDb];
+        all.into_iter().find(|service| service.label() == name)
     }
 
     /// Its name in credential scopes and IAM actions.
@@ -36,6 +41,8 @@ impl Service {
             Self::Ecr => "ecr",
             Self::Sqs => "sqs",
             Self::Sts => "sts",
+            Self::Logs => "logs",
+            Self::DynamoDb => "dynamodb",
         }
     }
 
@@ -46,8 +53,8 @@ impl Service {
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
-            Self::Ecs | Self::Ecr => "application/x-amz-json-1.1",
-            Self::Sqs => "application/x-amz-json-1.0",
+            Self::Ecs | Self::Ecr | Self::Logs => "application/x-amz-json-1.1",
+            Self::Sqs | Self::DynamoDb => "application/x-amz-json-1.0",
             Self::Iam | Self::Sts => "text/xml",
         }
     }

@@ -9,7 +9,7 @@ use crate::world::ecs::{self, Deed};
 use crate::world::input::Input;
 use crate::world::signature::{self, Scope};
 use crate::world::state::Place;
-use crate::world::{Caller, World, iam, others};
+use crate::world::{Caller, World, dynamodb, ecr, iam, logs, others};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -132,7 +132,9 @@ impl World {
         let deed = match service {
             Service::Ecs => ecs::deed(operation),
             Service::Iam => iam::deed(operation),
-            Service::Ecr => others::of_ecr(operation),
+            Service::Ecr => ecr::deed(operation),
+            Service::Logs => logs::deed(operation),
+            Service::DynamoDb => dynamodb::deed(operation),
             Service::Sqs => others::of_sqs(operation),
             Service::Sts => others::of_sts(operation),
         };

@@ -16,6 +16,7 @@ pub(crate) fn deed(operation: &str) -> Option<Deed> {
         "ListAttachedRolePolicies" => Deed::Read(list_attached),
         "AttachRolePolicy" => Deed::Write(attach),
         "DetachRolePolicy" => Deed::Write(detach),
+        "SimulatePrincipalPolicy" => Deed::Read(simulate),
         _ => return None,
     })
 }
@@ -79,6 +80,22 @@ fn list_attached(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Re
     let truncated = next.is_some();
     let marker = next.map(|marker| format!("<Marker>{marker}</Marker>")).unwrap_or_default();
     Ok(Answer(format!("<AttachedPolicies>{members}</AttachedPolicies><IsTruncated>{truncated}</IsTruncated>{marker}")))
+}
+
+/// What a role may do is what the test says that it may.
+fn simulate(state: &State, _: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {
+    let (role, action) = (input.required("PolicySourceArn")?, input.required("ActionNames.member.1")?);
+    if !state.roles.values().any(|known| known.arn == role) {
+        return Err(no_such_role(&role));
+    }
+    let resource = input.text("ResourceArns.member.1").unwrap_or_else(|| "*".to_owned());
+    let decision = if state.may.contains(&(role, action.clone())) { "allowed" } else { "implicitDeny" };
+    Ok(Answer(format!(
+        "<IsTruncated>false</IsTruncated><EvaluationResults><member><EvalActionName>{}</EvalActionName>\
+         <EvalResourceName>{}</EvalResourceName><EvalDecision>{decision}</EvalDecision></member></EvaluationResults>",
+        xml(&action),
+        xml(&resource)
+    )))
 }
 
 fn attach(state: &mut State, caller: &Caller, rules: &Rules, input: &Input) -> Result<Answer, ServiceError> {

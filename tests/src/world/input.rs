@@ -74,11 +74,20 @@ impl Input {
 
     /// What the request is about, for the log; whatever member says so.
     pub(crate) fn target(&self) -> String {
-        ["family", "taskDefinition", "familyPrefix", "RoleName", "repositoryName", "QueueUrl"]
-            .iter()
-            .find_map(|name| self.text(name))
-            .map(|target| target.rsplit('/').next().unwrap_or_default().to_owned())
-            .unwrap_or_default()
+        let names = [
+            "family",
+            "taskDefinition",
+            "familyPrefix",
+            "RoleName",
+            "PolicySourceArn",
+            "repositoryName",
+            "QueueUrl",
+            "logGroupName",
+            "logGroupNamePrefix",
+            "TableName",
+        ];
+        let named = names.iter().find_map(|name| self.text(name));
+        named.map(|target| target.rsplit('/').next().unwrap_or_default().to_owned()).unwrap_or_default()
     }
 }
 

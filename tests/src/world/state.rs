@@ -2,6 +2,8 @@
 //!
 //! Knows: who owns what. Must not know: requests. Cheap to clone, because every write keeps the state before it.
 
+use crate::Image;
+use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -96,10 +98,30 @@ pub(crate) struct Role {
     pub(crate) attached: Vec<String>,
 }
 
-/// A repository of ECR: digests by tag.
+/// A repository of ECR.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Repository {
+    /// Digests by tag.
     pub(crate) tags: BTreeMap<String, String>,
+    /// Manifests and indexes by digest.
+    pub(crate) manifests: BTreeMap<String, Bytes>,
+    /// Configurations and layers by digest.
+    pub(crate) blobs: BTreeMap<String, Bytes>,
+    /// Seconds since 1970, when the newest of the images came.
+    pub(crate) pushed_at: u64,
+    pub(crate) lifecycle_policy: Option<String>,
+    /// Whether other accounts may look at it.
+    pub(crate) shared: bool,
+    /// Whether ECR does not tell of layers that are there, as it may do with cached ones for all that is documented.
+    pub(crate) hides_layers: bool,
+}
+
+/// A pull-through cache rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct CacheRule {
+    pub(crate) prefix: String,
+    pub(crate) upstream: String,
+    pub(crate) upstream_prefix: Option<String>,
 }
 
 /// Everything there is.
@@ -114,9 +136,29 @@ pub(crate) struct State {
     pub(crate) service_policies: BTreeSet<String>,
     pub(crate) repositories: BTreeMap<(Place, String), Arc<Repository>>,
     pub(crate) queues: BTreeMap<(Place, String), Arc<Vec<crate::Message>>>,
+    pub(crate) cache_rules: BTreeMap<Place, Vec<CacheRule>>,
+    /// What other registries have: images by registry, repository and tag.
+    pub(crate) upstream: BTreeMap<(String, String, String), Arc<Image>>,
+    /// Whether nobody reaches them.
+    pub(crate) upstream_cut: bool,
+    /// Where the registry's HTTP API is, if it is anywhere.
+    pub(crate) registry_url: Option<String>,
+    /// How often logins to it were made worthless.
+    pub(crate) logins: u32,
+    /// Items by key, both in JSON, of each table.
+    pub(crate) tables: BTreeMap<(Place, String), BTreeMap<String, String>>,
+    /// Days of retention by name.
+    pub(crate) log_groups: BTreeMap<(Place, String), Option<i64>>,
+    /// What roles may do beside what nobody asks: ARN of the role, action.
+    pub(crate) may: BTreeSet<(String, String)>,
 }
 
 impl State {
+    /// What opens the registry's HTTP API.
+    pub(crate) fn registry_password(&self) -> String {
+        format!("password-{}", self.logins)
+    }
+
     pub(crate) fn family(&self, place: &Place, name: &str) -> Option<&Family> {
         self.families.get(&(place.clone(), name.to_owned())).map(|family| &**family)
     }

@@ -102,7 +102,7 @@ async fn an_image_is_there_by_its_tag_or_it_is_not() {
     let elsewhere = client.describe_images().repository_name(repository).registry_id("444455556666").send().await;
     assert!(elsewhere.unwrap_err().into_service_error().is_repository_not_found_exception());
     let all = client.describe_images().repository_name(repository).send().await.unwrap();
-    assert_eq!(all.image_details().len(), 1);
+    assert_eq!(all.image_details().len(), 3, "the index, and a manifest for each architecture");
 }
 
 #[tokio::test]

@@ -5,20 +5,22 @@ use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::receipt::{self, Receipt};
 use ecs_sidecar_tests::World;
-use ecs_sidecar_tests::cases::{self, AskedWord, Case, RoleTold, Seen};
+use ecs_sidecar_tests::cases::{self, AskedWord, Case, ImageTold, RoleTold, Seen};
 
 /// Whether a world can be arranged for the case: a person's wish to remove cannot be told to the operator, and what
 /// was seen of the past (withdrawals, who registered) has tests of its own.
 fn can_be_arranged(case: &Case) -> bool {
     let seen = &case.told.observed;
-    let past = Seen { image: None, task_role: None, execution_role: None, ..seen.clone() } != Seen::default();
+    let image = seen.image.clone().filter(|told| !matches!(told, ImageTold::Word(word) if word != "refused"));
+    let past = Seen { image, task_role: None, execution_role: None, ..seen.clone() } != Seen::default();
     let refused = [&seen.task_role, &seen.execution_role].iter().any(|role| matches!(role, Some(RoleTold::Word(_))));
     let has_receipt = case.definition().containers().any(receipt::is_injected);
     case.told.asked != AskedWord::Remove
         && !past
         && !refused
         && !has_receipt
-        && seen.image.as_deref() != Some("refused")
+        // Whoever can look need not be told.
+        && case.told.expect.reason.as_deref() != Some("imageDigestUnknown")
 }
 
 /// The function's variables that say what the case says. Asking by hand is opting in, so there the mode is for all.
@@ -40,6 +42,7 @@ fn variables(case: &Case) -> Vec<(&'static str, String)> {
         (settings::DEFAULT_TASK_ROLE_ARN, told.defaults.task_role.clone().unwrap_or_default()),
         (settings::DEFAULT_EXECUTION_ROLE_ARN, told.defaults.execution_role.clone().unwrap_or_default()),
         (settings::TRUST_INSTANCE_ROLE, told.defaults.trust_instance_role.to_string()),
+        (settings::CACHE, told.bounds.cache.clone().unwrap_or_else(|| "create".to_owned())),
     ]
 }
 
@@ -62,9 +65,13 @@ fn arrange(world: &World, case: &Case) {
     };
     attach(definition.task_role(), &seen.task_role, &[stage::TRACES]);
     attach(definition.execution_role(), &seen.execution_role, &[]);
-    if seen.image.as_deref() != Some("missing") {
+    if seen.image != Some(ImageTold::Word("missing".to_owned())) {
         world.add_image(stage::IMAGE, "3.x");
     }
+    let text: serde_json::Value = serde_json::from_str(definition.text()).unwrap();
+    let apps = text["containerDefinitions"].as_array().cloned().unwrap_or_default();
+    let groups = apps.iter().filter_map(|app| app["logConfiguration"]["options"]["awslogs-group"].as_str());
+    groups.chain(["/sidecars"]).for_each(|group| world.add_log_group(group));
 }
 
 /// What a receipt says was done, whoever did it and to which revision.

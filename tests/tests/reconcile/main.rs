@@ -6,8 +6,13 @@
 mod cases;
 mod events;
 mod gaps;
+mod image;
+mod log_group;
 mod losses;
+mod pin;
 mod quiet;
 mod refusals;
+mod registry;
 mod scenes;
 mod stage;
+mod waiting;

@@ -18,10 +18,15 @@ pub(crate) const IMAGE: &str = "ecr-public/xray/aws-xray-daemon";
 pub(crate) const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
 
 /// What the reads of a reconcile are, with nothing remembered.
-pub(crate) const LOOK: [&str; 5] = [
+pub(crate) const LOOK: [&str; 9] = [
     "DescribeTaskDefinition web",
     "ListTaskDefinitions web",
+    "DescribePullThroughCacheRules ",
     "DescribeImages aws-xray-daemon",
+    // The index, and the manifests of its architectures.
+    "BatchGetImage aws-xray-daemon",
+    "BatchGetImage aws-xray-daemon",
+    "BatchCheckLayerAvailability aws-xray-daemon",
     "ListAttachedRolePolicies web",
     "ListAttachedRolePolicies execution",
 ];
@@ -70,6 +75,19 @@ impl Stage {
         world.add_image(IMAGE, "3.x");
         let execution_policy = world.add_policy("stack-execution");
         Self::around(world, execution_policy, variables)
+    }
+
+    /// Roles and policies, but no image; what upstream has, the registry fetches. The function has a table and may do
+    /// all that the stack can let it do.
+    pub(crate) fn with_empty_cache(variables: &[(&str, &str)]) -> Self {
+        let world = World::new();
+        world.add_role("app/web");
+        world.add_role("execution");
+        world.add_table("operator");
+        let execution_policy = world.add_policy("stack-execution");
+        let usual = [(settings::CACHE, "create"), (settings::LOG_GROUPS, "create"), (settings::TABLE, "operator")];
+        let variables: Vec<(&str, &str)> = variables.iter().copied().chain(usual).collect();
+        Self::around(world, execution_policy, &variables)
     }
 
     /// Nothing but a reconciler.

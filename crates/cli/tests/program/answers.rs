@@ -128,7 +128,7 @@ fn account_and_region_come_from_arns_and_then_from_the_configuration() {
 #[test]
 fn the_committed_references_are_what_the_program_prints() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    for (topic, file) in [("cli", "docs/cli.md"), ("rules", "docs/rules.md"), ("reasons", "README.md")] {
+    for (topic, file) in [("cli", "docs/cli.md"), ("rules", "docs/rules.md"), ("reasons", "docs/reasons.md")] {
         let committed = std::fs::read_to_string(format!("{root}/{file}")).expect(file);
         let printed = run_in(&["reference", topic], b"", &[]).out;
         assert!(committed.contains(printed.trim_end()), "print it anew: ecs-sidecar reference {topic}");

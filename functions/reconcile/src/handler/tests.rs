@@ -25,9 +25,12 @@ fn report() -> Report {
         registered: None,
         deregistered: Vec::new(),
         edits: Vec::new(),
+        fetch: None,
+        log_group: None,
         grants: vec![ReportedGrant { role: "role/web".to_owned(), policy_arn: "policy/Traces".to_owned() }],
         notes: Vec::new(),
         outcome: "granted",
+        again_in_seconds: None,
     }
 }
 
