@@ -22,11 +22,26 @@ GRANTED = {
     "sqs:ReceiveMessage": None,
     "sqs:DeleteMessage": None,
     "sqs:GetQueueAttributes": None,
-    "sqs:SendMessage": None,
     "ecs:DescribeTaskDefinition": None,
     "ecs:ListTaskDefinitions": None,
     "iam:ListAttachedRolePolicies": None,
+    "iam:SimulatePrincipalPolicy": None,
+    "ecr:DescribePullThroughCacheRules": None,
+    "ecr:GetAuthorizationToken": None,
     "ecr:DescribeImages": None,
+    "ecr:BatchGetImage": None,
+    "ecr:BatchCheckLayerAvailability": None,
+    "ecr:GetDownloadUrlForLayer": None,
+    "ecr:GetLifecyclePolicy": None,
+    "ecr:BatchImportUpstreamImage": "MayWarm",
+    "ecr:CreateRepository": "MayWarm",
+    "ecr:CreatePullThroughCacheRule": "MayCreateRule",
+    "iam:CreateServiceLinkedRole": "MayCreateRule",
+    "dynamodb:GetItem": None,
+    "dynamodb:UpdateItem": "MayWarm",
+    "logs:DescribeLogGroups": None,
+    "logs:CreateLogGroup": "MayCreateLogGroups",
+    "logs:PutRetentionPolicy": "MayCreateLogGroups",
     "ecs:RegisterTaskDefinition": "MayWrite",
     "ecs:DeregisterTaskDefinition": "MayWrite",
     "ecs:TagResource": "MayWrite",
@@ -42,7 +57,18 @@ PULLS_AND_FILLS = {
     "ecr:CreateRepository",
 }
 # Writes on everything, each with the condition that bounds it.
-UNBOUNDED_WRITES = {"ecs:RegisterTaskDefinition": "aws:RequestedRegion", "ecs:DeregisterTaskDefinition": "aws:RequestedRegion"}
+UNBOUNDED_WRITES = {
+    "ecs:RegisterTaskDefinition": "aws:RequestedRegion",
+    "ecs:DeregisterTaskDefinition": "aws:RequestedRegion",
+    "ecr:CreatePullThroughCacheRule": "aws:RequestedRegion",
+}
+# The sidecar's own repository, whatever the prefix of the rule that fills it.
+REGISTRY = {"Registry": {"Fn::If": ["HasRegistry", {"Ref": "RegistryId"}, {"Ref": "AWS::AccountId"}]}}
+REPOSITORY = [
+    {"Fn::Sub": [f"arn:${{AWS::Partition}}:ecr:${{AWS::Region}}:${{Registry}}:repository/{name}", REGISTRY]}
+    for name in ("*/${SidecarRepository}", "${SidecarRepository}")
+]
+WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "ecr:DescribePullThroughCacheRules", "ecr:CreatePullThroughCacheRule"}
 # All that leaves a CloudTrail event: names and ARNs. Of a deregistration, requestParameters.taskDefinition is a name too.
 PASSED_ON = {
     "$.account",
@@ -68,18 +94,43 @@ def actions(document):
 
 
 def test_role_grants_the_calls_of_the_function_and_no_others():
-    assert {action: condition for action, (_, condition) in actions(OPERATOR_POLICY).items()} == GRANTED
+    granted = {action: condition for action, (_, condition) in actions(OPERATOR_POLICY).items()}
+    # To the dead-letter queue always, to its own one only where something may have to wait.
+    assert granted.pop("sqs:SendMessage") == "MayWarm"
+    assert granted == GRANTED
 
 
 def test_execution_policy_grants_pulling_one_image_and_no_more():
-    granted = actions(EXECUTION_POLICY)
-    assert set(granted) == PULLS_AND_FILLS
-    for action, (statement, _) in granted.items():
-        if action == "ecr:GetAuthorizationToken":
-            continue
-        assert statement["Resource"] == {
-            "Fn::Sub": "arn:${AWS::Partition}:ecr:${AWS::Region}:${AWS::AccountId}:repository/${CachePrefix}/${SidecarRepository}"
-        }
+    assert set(actions(EXECUTION_POLICY)) == PULLS_AND_FILLS
+
+
+@pytest.mark.parametrize("document", [OPERATOR_POLICY, EXECUTION_POLICY], ids=["operator", "execution"])
+def test_only_the_sidecars_own_repository_can_be_reached(document):
+    for action, (statement, _) in actions(document).items():
+        if action.startswith("ecr:") and action not in WITHOUT_RESOURCE:
+            assert statement["Resource"] == REPOSITORY, action
+
+
+def test_a_queue_may_be_written_only_where_something_waits():
+    sending = [(s["Sid"], condition) for s, condition in template.statements(OPERATOR_POLICY) if s["Action"] == "sqs:SendMessage"]
+    assert sending == [("SetAside", None), ("LookAgain", "MayWarm")]
+
+
+def test_ecr_may_make_its_own_role_and_no_other():
+    statement, _ = actions(OPERATOR_POLICY)["iam:CreateServiceLinkedRole"]
+    assert statement["Condition"] == {"StringEquals": {"iam:AWSServiceName": "pullthroughcache.ecr.amazonaws.com"}}
+
+
+def test_each_write_needs_its_parameter():
+    conditions = TEMPLATE["Conditions"]
+    may_write = {"Condition": "MayWrite"}
+    assert conditions["MayWarm"] == {
+        "Fn::And": [may_write, {"Fn::Not": [{"Fn::Equals": [{"Ref": "ImageCache"}, "observe"]}]}]
+    }
+    assert conditions["MayCreateRule"] == {"Fn::And": [may_write, {"Fn::Equals": [{"Ref": "ImageCache"}, "create"]}]}
+    assert conditions["MayCreateLogGroups"] == {
+        "Fn::And": [may_write, {"Fn::Equals": [{"Ref": "LogGroups"}, "create"]}]
+    }
 
 
 @pytest.mark.parametrize("document", [OPERATOR_POLICY, EXECUTION_POLICY], ids=["operator", "execution"])
