@@ -3,9 +3,7 @@
 Knows how to start, reach and end the emulator. Knows nothing of the operator.
 """
 
-import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -17,6 +15,7 @@ from pathlib import Path
 import boto3
 from botocore.config import Config
 
+from .processes import end_group, quiet_environment
 from .waiting import NeverHappened, until
 
 ACCOUNT = "111122223333"
@@ -59,8 +58,7 @@ class Ministack:
         self._directory = Path(tempfile.mkdtemp(prefix="ecs-sidecar-ministack-"))
         self.endpoint = f"http://127.0.0.1:{port}"
         environment = {
-            # Nothing of the caller's: neither an AWS profile nor a proxy may lead anywhere but to the emulator.
-            **{k: v for k, v in os.environ.items() if k in ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")},
+            **quiet_environment(),
             "HOME": str(self._directory),
             "TMPDIR": str(self._directory),
             "BIND_HOST": "127.0.0.1",  # it binds every interface otherwise
@@ -101,20 +99,7 @@ class Ministack:
         """Ends the process group and removes its directory; may be called again."""
         process, self._process = self._process, None
         if process is not None:
-            for sent, patience in ((signal.SIGTERM, 5), (signal.SIGKILL, 5)):
-                try:
-                    os.killpg(process.pid, sent)
-                except ProcessLookupError:
-                    break
-                try:
-                    process.wait(patience)
-                except subprocess.TimeoutExpired:
-                    continue
-            # The leader is gone; functions it had started may not be.
-            try:
-                os.killpg(process.pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            end_group(process)
         directory, self._directory = self._directory, None
         if directory is not None:
             shutil.rmtree(directory, ignore_errors=True)
