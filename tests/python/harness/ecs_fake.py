@@ -1,0 +1,75 @@
+"""The project's own fake of ECS and IAM (`ecs-fake`), with a life no longer than its `with` block.
+
+Knows how to start, reach and end it. Knows nothing of what is registered in it.
+"""
+
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import boto3
+from botocore.config import Config
+
+from .processes import end_group, quiet_environment
+from .stack import REPOSITORY_ROOT
+from .waiting import until
+
+TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or REPOSITORY_ROOT / "target")
+PROGRAM = Path(os.environ.get("ECS_FAKE_BIN") or REPOSITORY_ROOT / TARGET / "debug" / "ecs-fake")
+CREDENTIALS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+
+
+class NotBuilt(AssertionError):
+    """There is no program `ecs-fake`."""
+
+
+class EcsFake:
+    """A world with these roles and nothing else; `url` is its endpoint."""
+
+    def __init__(self, roles=("app/web", "execution"), region="eu-west-1"):
+        self.url = None
+        self._roles = roles
+        self._region = region
+        self._process = None
+
+    def __enter__(self):
+        if not PROGRAM.exists():
+            raise NotBuilt(f"{PROGRAM} is not there: cargo build --bin ecs-fake, or set ECS_FAKE_BIN")
+        arguments = [argument for role in self._roles for argument in ("--role", role)]
+        self._process = subprocess.Popen(
+            [str(PROGRAM), *arguments],
+            env=quiet_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            printed = []
+            threading.Thread(target=lambda: printed.append(self._process.stdout.readline()), daemon=True).start()
+            (line,) = until(lambda: printed, "ecs-fake to print its address", seconds=30)
+            if not line.startswith("http://127.0.0.1:"):
+                raise AssertionError(f"ecs-fake did not start: {line!r}")
+            self.url = line.strip()
+            return self
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_):
+        process, self._process = self._process, None
+        if process is not None:
+            end_group(process)
+            process.stdout.close()
+
+    def client(self, service):
+        """A client of `service` with the developer's credentials."""
+        return boto3.client(
+            service,
+            endpoint_url=self.url,
+            region_name=self._region,
+            aws_access_key_id=CREDENTIALS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
+            config=Config(retries={"total_max_attempts": 1}, proxies={}),
+        )
