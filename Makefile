@@ -35,7 +35,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone package ## The same, and what takes longer: each crate alone, and the zip for Lambda
+test-all: test test-alone test-registry package ## The same, and what takes longer: each crate alone, a real registry, the zip for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint
@@ -77,6 +77,14 @@ test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injectio
 test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator
 	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
 	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
+
+.PHONY: test-registry
+test-registry: .venv/stamp ## The image's way through a cache, with a real registry (Debian's docker-registry)
+	@command -v docker-registry >/dev/null || { \
+	  echo "error: docker-registry is not installed" >&2; echo "hint: apt-get install docker-registry" >&2; exit 1; }
+	cargo build --locked --workspace --bin ecs-fake
+	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
+	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/registry
 
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory

@@ -20,9 +20,10 @@ from collections import Counter
 from .blob_delivery import Fetching
 from .ecr_calls import CallRefused, Calls
 from .ecr_state import Ecr
-from .face_http import Handler, Server
+from .face_http import Handler
 from .faults import BROKEN, Faults
 from .images import MANIFEST_TYPES
+from .loopback import Server
 from .service_model import ServiceModel
 
 LARGEST_MANIFEST = 4 << 20
@@ -44,17 +45,16 @@ class EcrFace(Calls):
         self._pulling = threading.Lock()
         self._tokens = set()
         self._signatures = set()
-        self._server = Server(("127.0.0.1", 0), type("Handler", (Handler,), {"face": self}))
+        self._server = Server(Handler, face=self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     def __enter__(self):
-        threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, *_):
         self.stopped.set()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def fail(self, matcher, times=1, how=BROKEN):
         """Orders a fault; see faults. `matcher` is a part of "METHOD path", or is called with method and path."""

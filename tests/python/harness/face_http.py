@@ -7,9 +7,8 @@ import json
 import re
 import secrets
 import socket
-import sys
 import urllib.parse
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import NamedTuple
 
 from .blob_delivery import opened, send
@@ -26,18 +25,6 @@ class Request(NamedTuple):
     method: str
     path: str
     status: int
-
-
-class Server(ThreadingHTTPServer):
-    """A thread for each connection, none of which outlives the process."""
-
-    daemon_threads = True
-    request_queue_size = 64
-
-    def handle_error(self, request, client_address):
-        """A client that went away is nobody's fault; anything else is shown."""
-        if not isinstance(sys.exception(), OSError):
-            super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):

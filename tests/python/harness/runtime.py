@@ -11,9 +11,10 @@ import tempfile
 import threading
 import time
 import uuid
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
+from .loopback import Server
 from .processes import end_group, quiet_environment
 
 API = "/2018-06-01/runtime"
@@ -58,9 +59,8 @@ class Runtime:
 
     def _start(self):
         self._folder = Path(tempfile.mkdtemp(prefix="ecs-sidecar-runtime-"))
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"runtime": self}))
-        self._server.daemon_threads = True
-        threading.Thread(target=self._server.serve_forever, args=[0.02], daemon=True).start()
+        self._server = Server(_Handler, runtime=self)
+        self._server.start()
         with open(self._folder / "stdout", "wb") as out, open(self._folder / "stderr", "wb") as err:
             self._process = subprocess.Popen(
                 [str(self._bootstrap)],
@@ -97,13 +97,12 @@ class Runtime:
             end_group(process)
         server, self._server = self._server, None
         if server is not None:
-            server.shutdown()
-            server.server_close()
+            server.stop()
         folder, self._folder = self._folder, None
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
 
-    def invoke(self, event, timeout=60.0):
+    def invoke(self, event, timeout=120.0):
         """Hands over an event and returns the answer. After `timeout` seconds the function is ended, as Lambda does."""
         request_id = str(uuid.uuid4())
         deadline = time.monotonic() + timeout
