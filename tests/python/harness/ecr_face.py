@@ -44,6 +44,7 @@ class EcrFace(Calls):
         self.model = ServiceModel("ecr")
         self._pulling = threading.Lock()
         self._tokens = set()
+        self._expired = set()
         self._signatures = set()
         self._server = Server(Handler, face=self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
@@ -62,7 +63,14 @@ class EcrFace(Calls):
 
     def expire_tokens(self):
         """No token that was given out is good any more."""
+        self._expired |= self._tokens
         self._tokens.clear()
+
+    def secrets(self):
+        """All that nobody may see in a log: tokens, as they are and as they travel, and signatures."""
+        tokens = self._tokens | self._expired
+        encoded = {base64.b64encode(f"AWS:{token}".encode()).decode() for token in tokens}
+        return tokens | encoded | self._signatures
 
     def pulls(self):
         """How often each blob was sent, be it in part."""
