@@ -20,12 +20,12 @@ def ministack():
 
 @pytest.fixture(scope="session")
 def package():
-    """The zip of the function; `make test-emulator` builds it and names it."""
+    """The zip of the function; `make test-emulator` and `make test-registry` build it and name it."""
     path = os.environ.get("RECONCILE_PACKAGE")
     if not path:
         if os.environ.get("CI") == "true":
-            pytest.fail("RECONCILE_PACKAGE is not set; run make test-emulator")
-        pytest.skip("RECONCILE_PACKAGE is not set; run make test-emulator")
+            pytest.fail("RECONCILE_PACKAGE is not set; run make test-emulator or make test-registry")
+        pytest.skip("RECONCILE_PACKAGE is not set; run make test-emulator or make test-registry")
     return Path(path)
 
 

@@ -1,8 +1,8 @@
 """Sending a blob: in chunks, never held as a whole, and as badly as a test asks for.
 
-Knows where the bytes come from: the cache's folder, or through the cache from the upstream. Bytes that are to be spoiled
-come past the cache, from the upstream itself, for else the cache would have all of the blob although nobody got it. Knows
-nothing of requests.
+Knows where the bytes come from: the cache's folder, or through the cache from the upstream. Bytes that are to be
+spoiled come past the cache, from the upstream itself, for else the cache would have all of the blob although nobody
+got it. Knows nothing of requests.
 """
 
 import http.client

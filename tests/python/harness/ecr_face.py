@@ -1,12 +1,12 @@
 """ECR before a pull-through cache: its API, and the registry's, on loopback.
 
-As ECR does, it fills the cache by a pull by tag only: a manifest that is asked for by digest and is not there is not found.
-What is there is what lies in the registries' folders. Layers may be redirected, as ECR does to S3, to where an
-Authorization header is refused. The log of all requests lies in `requests`, that of blobs in `deliveries`; `fail` orders
-what is to go wrong.
+As ECR does, it fills the cache by a pull by tag only: a manifest that is asked for by digest and is not there is not
+found. What is there is what lies in the registries' folders. Layers may be redirected, as ECR does to S3, to where an
+Authorization header is refused. The log of all requests lies in `requests`, that of blobs in `deliveries`; `fail`
+orders what is to go wrong.
 
-Not as ECR does: it never remembers that a tag was looked at lately but asks the upstream each time; whoever has a layer's
-last byte may rely on its being stored.
+Not as ECR does: it never remembers that a tag was looked at lately but asks the upstream each time; whoever has a
+layer's last byte may rely on its being stored.
 """
 
 import base64

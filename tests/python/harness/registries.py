@@ -24,7 +24,7 @@ class NotInstalled(AssertionError):
 
 
 class Registry:
-    """One docker-registry. With `remote` it is in proxy mode: it keeps what was pulled through it, and takes no push."""
+    """One docker-registry. With `remote` it is in proxy mode: it keeps what is pulled through it, and takes no push."""
 
     def __init__(self, name, folder, remote=None):
         self.name = name

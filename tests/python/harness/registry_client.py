@@ -1,4 +1,4 @@
-"""Pulls images as a container runtime does: manifest, the manifest of its architecture, config and layers, all verified.
+"""Pulls images as a container runtime does: index, manifest of its architecture, config and layers, all verified.
 
 Knows the registry's HTTP API. Knows neither ECR nor who filled the registry.
 """

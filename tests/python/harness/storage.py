@@ -1,4 +1,4 @@
-"""What a registry holds, by its own folder on disk. A registry is never asked: one in proxy mode would fetch what it lacks.
+"""What a registry holds, by its folder on disk. It is never asked: in proxy mode it would fetch what it lacks.
 
 Knows how docker-registry 2.8 lays its folder out: manifests are linked below `_manifests`, layers and configs below
 `_layers`, and a blob's `data` is put in its place by a rename, once all of it has come and its digest is right.
