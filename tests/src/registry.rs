@@ -137,7 +137,12 @@ async fn answer(shared: Arc<Shared>, request: Request<Incoming>) -> Result<Respo
     lock(&shared.pulls).push(pull.clone());
     let mishap = lock(&shared.hook).as_mut().and_then(|hook| hook(&pull));
     if let Some(Mishap::Status(status)) = mishap {
-        let code = if status == 429 { "TOOMANYREQUESTS" } else { "UNKNOWN" };
+        let code = match status {
+            429 => "TOOMANYREQUESTS",
+            // ECR's own answer to an expired token as well.
+            403 => "DENIED",
+            _ => "UNKNOWN",
+        };
         return Ok(failure(StatusCode::from_u16(status).map_err(io::Error::other)?, code));
     }
     if mishap == Some(Mishap::Hang) {

@@ -49,7 +49,10 @@ pub(crate) enum PullError {
     /// It has no such thing, or will not say; its words.
     #[error("the registry has no such thing: {0}")]
     NotFound(String),
-    /// It forbids the pull, or its answer is none that a registry gives; its words.
+    /// It forbids the pull; its words. ECR says so too when a token has expired.
+    #[error("the registry forbids it: {0}")]
+    Denied(String),
+    /// Its answer is none that a registry gives; its words.
     #[error("the registry refuses: {0}")]
     Refused(String),
     /// What came is not what its digest says.
@@ -152,6 +155,7 @@ impl PullError {
             OciDistributionError::ServerError { code, message, .. } => match code {
                 401 => Self::LoginExpired,
                 429 => Self::Throttled,
+                403 => Self::Denied(tellable(message)),
                 404 => Self::NotFound(tellable(message)),
                 400..=499 => Self::Refused(words()),
                 _ => Self::Unavailable(words()),
@@ -162,6 +166,8 @@ impl PullError {
                     Self::Throttled
                 } else if has(&[OciErrorCode::Unauthorized]) {
                     Self::LoginExpired
+                } else if has(&[OciErrorCode::Denied]) {
+                    Self::Denied(tellable(&envelope.to_string()))
                 } else if has(&[
                     OciErrorCode::ManifestUnknown,
                     OciErrorCode::NameUnknown,
@@ -191,6 +197,7 @@ impl PullError {
             Self::LoginExpired => "loginExpired",
             Self::Throttled => "throttled",
             Self::NotFound(_) => "notFound",
+            Self::Denied(_) => "denied",
             Self::Refused(_) => "refused",
             Self::Corrupt(_) => "corrupt",
             Self::Unavailable(_) => "unavailable",
@@ -201,7 +208,7 @@ impl PullError {
     pub(crate) fn may_pass(&self) -> bool {
         match self {
             Self::LoginExpired | Self::Throttled | Self::Corrupt(_) | Self::Unavailable(_) => true,
-            Self::NotFound(_) | Self::Refused(_) => false,
+            Self::NotFound(_) | Self::Denied(_) | Self::Refused(_) => false,
         }
     }
 }

@@ -261,6 +261,7 @@ impl Session<'_> {
     /// Pulls with patience: what may pass is tried again. Returns the bytes, and the digest where a tag was asked for.
     async fn pull(&mut self, what: Pull<'_>) -> Result<(Vec<u8>, ImageDigest), Stop> {
         let mut waits = WAITS.iter();
+        let mut denied = false;
         loop {
             let error = match self.once(what).await {
                 Ok(pulled) => return Ok(pulled),
@@ -269,10 +270,12 @@ impl Session<'_> {
             tracing::debug!(image = %self.warmer.image, error = error.label(), "a pull failed");
             // A rule or a repository that was made a moment ago may not be seen everywhere yet.
             let fresh = self.warmer.fetch.rule.is_some() && matches!(error, PullError::NotFound(_));
-            let Some(wait) = waits.next().filter(|_| error.may_pass() || fresh) else {
+            // Whether a login has expired or the pull is forbidden, a new login tells.
+            let expired = matches!(error, PullError::Denied(_)) && !std::mem::replace(&mut denied, true);
+            let Some(wait) = waits.next().filter(|_| error.may_pass() || fresh || expired) else {
                 return Err(self.give_up(error));
             };
-            if error == PullError::LoginExpired {
+            if matches!(error, PullError::LoginExpired | PullError::Denied(_)) {
                 self.registry = self.warmer.log_in().await?;
             }
             self.warmer.clients.clock.wait(*wait).await;
@@ -297,7 +300,7 @@ impl Session<'_> {
         match error {
             PullError::NotFound(_) => Stop::refused(Refusal::new(Reason::ImageNotUpstream, message)),
             PullError::Corrupt(_) => Stop::refused(Refusal::new(Reason::ImageCorrupt, message)),
-            PullError::Refused(_) | PullError::LoginExpired => {
+            PullError::Denied(_) | PullError::Refused(_) | PullError::LoginExpired => {
                 Stop::refused(Refusal::new(Reason::ImageNotFetched, message))
             }
             PullError::Throttled => Stop::later(AFTER_TROUBLE, Reason::RegistryThrottled, message),

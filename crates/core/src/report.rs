@@ -81,7 +81,7 @@ impl Outcome {
 pub struct Report {
     /// The family, if the definition names one.
     pub family: Option<String>,
-    /// What was decided; `skip` where AWS refused to let it be done.
+    /// What was decided; `skip` where AWS refused to let it be done, or the image cannot be had for now.
     pub decision: Decision,
     /// Why; `null` for an injection.
     pub reason: Option<Reason>,
@@ -160,7 +160,11 @@ impl Report {
     pub fn new(plan: &Plan, source: Option<&Arn>, outcome: &Outcome) -> Self {
         let (decision, reason, message) = match outcome {
             Outcome::Refused { refusal, .. } => (Decision::Skip, Some(refusal.reason), refusal.message.clone()),
-            Outcome::Waiting { refusal, .. } => (plan.decision, Some(refusal.reason), refusal.message.clone()),
+            // What is on its way is still being done; what is in the way leaves the definition alone until later.
+            Outcome::Waiting { refusal, .. } => {
+                let decision = if refusal.reason == Reason::ImageWarming { plan.decision } else { Decision::Skip };
+                (decision, Some(refusal.reason), refusal.message.clone())
+            }
             Outcome::Nothing
             | Outcome::Planned
             | Outcome::Granted

@@ -30,7 +30,7 @@ LARGEST_MANIFEST = 4 << 20
 
 
 class EcrFace(Calls):
-    """ECR in front of `registries`. `url` is the endpoint of its API, of the registry, and of the layers."""
+    """ECR in front of `registries`. `url` is the endpoint of its API and of the registry."""
 
     def __init__(self, registries, redirects=True):
         super().__init__(Ecr(registries))
@@ -48,6 +48,8 @@ class EcrFace(Calls):
         self._signatures = set()
         self._server = Server(Handler, face=self)
         self.url = f"http://127.0.0.1:{self._server.server_port}"
+        # Another host by its name, as S3 is to ECR: a login is not for it.
+        self.layers_url = f"http://localhost:{self._server.server_port}/layers"
 
     def __enter__(self):
         self._server.start()

@@ -95,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
             return self._start_blob(digest, length)
         if not self.face.redirects:
             return self._send(place, digest)
-        target = f"{self.face.url}/layers/{repository}/{digest}?X-Amz-Signature={self.face.sign()}"
+        target = f"{self.face.layers_url}/{repository}/{digest}?X-Amz-Signature={self.face.sign()}"
         return self._answer(307, {"Location": target})
 
     def _layer(self, repository, digest, query):

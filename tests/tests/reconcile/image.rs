@@ -44,7 +44,7 @@ async fn without_upstream_nothing_is_registered_and_the_report_says_why() {
     let scene = Scene::new(&[]).await;
     scene.stage.world.cut_upstream(true);
     let report = scene.stage.reconcile().await;
-    assert_eq!((report.decision, report.reason), (Decision::Fetch, Some(Reason::ImageNotFetched)), "{report:?}");
+    assert_eq!((report.decision, report.reason), (Decision::Skip, Some(Reason::ImageNotFetched)), "{report:?}");
     assert_eq!((report.outcome, report.again_in_seconds), ("waiting", Some(60)));
     assert!(report.message.contains("public.ecr.aws/xray/aws-xray-daemon:3.x"), "{}", report.message);
     scene.assert_untouched("upstream is cut");
@@ -127,8 +127,13 @@ async fn a_warm_up_that_is_cut_off_goes_on_blob_by_blob() {
 
 #[tokio::test]
 async fn what_passes_recovers_within_one_call() {
-    for (mishap, times) in [(Mishap::Status(429), 2), (Mishap::Corrupt, 1), (Mishap::Cut, 2), (Mishap::Status(503), 3)]
-    {
+    for (mishap, times) in [
+        (Mishap::Status(429), 2),
+        (Mishap::Corrupt, 1),
+        (Mishap::Cut, 2),
+        (Mishap::Status(503), 3),
+        (Mishap::Status(403), 1),
+    ] {
         let scene = Scene::new(&[]).await;
         let mut left = times;
         scene.registry.on_pull(move |_| {
@@ -236,7 +241,7 @@ async fn an_image_whose_layers_are_gone_is_not_referred_to_again_before_they_are
     scene.stage.world.lose_layers(IMAGE);
     scene.stage.world.cut_upstream(true);
     let report = scene.stage.reconcile().await;
-    assert_eq!(report.decision, Decision::Fetch, "{report:?}");
+    assert_eq!((report.decision, report.outcome), (Decision::Skip, "waiting"), "{report:?}");
     scene.assert_untouched("only the manifests are there");
     scene.stage.world.cut_upstream(false);
     assert_eq!(scene.stage.reconcile().await.outcome, "registered");
