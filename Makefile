@@ -24,6 +24,7 @@ help: ## List the targets
 
 .PHONY: demo
 demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, their sidecars
+	@cargo build --locked --workspace --bin ecs-fake
 	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && exec $(venv)/python -m demo --package "$$package"
 
 .PHONY: package
@@ -75,6 +76,7 @@ test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injectio
 
 .PHONY: test-emulator
 test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator
+	cargo build --locked --workspace --bin ecs-fake
 	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
 	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
 

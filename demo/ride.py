@@ -5,10 +5,11 @@ import sys
 from pathlib import Path
 
 from harness import families
+from harness.ecs_fake import EcsFake
 from harness.events import Trail
 from harness.ministack import Ministack
-from harness.roles import attached_policies, create_roles
-from harness.stack import DeploymentFailed, Stack, cache_sidecar_image
+from harness.owners import attached_policies, create_roles
+from harness.stack import UPSTREAM, DeploymentFailed, Stack
 from harness.waiting import NeverHappened, until
 from harness.wire import Wire
 
@@ -41,8 +42,7 @@ class Ride:
     def run(self):
         """All of it, in the order in which it is told."""
         with screen.progress("Deploying the stack from infra/cloudformation/operator.yaml"):
-            self.stack.deploy(Mode="audit")
-            cache_sidecar_image(self.ministack)
+            self.stack.deploy(Mode="audit", LogGroups="create")
         with screen.progress("Registering the task definitions of examples/"):
             self.register_examples()
         for mode, expected in expectations.MODES.items():
@@ -104,11 +104,12 @@ class Ride:
             )
 
     def decisions(self, since, wanted):
-        """The last decision on each family, or None as long as one is missing."""
+        """The last decision on each family, or None as long as one is missing or waits for the image."""
         lines = {
             line["family"]: line for line in self.stack.log_lines(since) if line.get("decision") and line.get("family")
         }
-        return lines if set(wanted) <= set(lines) else None
+        waiting = any(line.get("again_in_seconds") for line in lines.values())
+        return lines if set(wanted) <= set(lines) and not waiting else None
 
     def newest_number(self, family):
         """The number of the newest ACTIVE revision."""
@@ -171,7 +172,7 @@ def without_link(container):
 
 def run(package):
     """Starts the emulator, takes the ride, ends the emulator whatever happens."""
-    with Ministack() as ministack, Wire(ministack) as wire:
+    with Ministack() as ministack, EcsFake(upstream=[UPSTREAM]) as ecr, Wire(ministack, ecr) as wire:
         print(f"ministack answers at {ministack.endpoint}", file=sys.stderr)
         try:
             Ride(ministack, wire, package).run()

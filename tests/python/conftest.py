@@ -5,9 +5,10 @@ import re
 from pathlib import Path
 
 import pytest
+from harness.ecs_fake import EcsFake
 from harness.events import Trail
 from harness.ministack import Ministack
-from harness.stack import Stack, cache_sidecar_image
+from harness.stack import UPSTREAM, Stack
 from harness.wire import Wire
 
 
@@ -32,16 +33,15 @@ def package():
 @pytest.fixture(scope="session")
 def wire(ministack):
     """What lies between the function and the emulator."""
-    with Wire(ministack) as running:
+    with EcsFake(upstream=[UPSTREAM]) as ecr, Wire(ministack, ecr) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def stack(ministack, package, wire):
-    """The deployed stack, in its default mode, with the sidecar's image at hand."""
+    """The deployed stack, in its default mode."""
     deployed = Stack(ministack, wire, "ecs-sidecar", package).deploy()
     deployed.let_attach_any_policy()
-    cache_sidecar_image(ministack)
     # A message that failed comes again after this many seconds; the template's six minutes are too long for a test.
     ministack.client("sqs").set_queue_attributes(
         QueueUrl=deployed.outputs["QueueUrl"], Attributes={"VisibilityTimeout": "3"}

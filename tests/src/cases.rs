@@ -217,6 +217,12 @@ pub struct Expected {
     /// Grants, as role and policy ARN.
     #[serde(default)]
     pub grants: Vec<String>,
+    /// What is fetched first: repository and architectures, and the prefix of a rule that is made for it.
+    #[serde(default)]
+    pub fetch: Option<String>,
+    /// The log group that is made first.
+    #[serde(default, rename = "logGroup")]
+    pub log_group: Option<String>,
 }
 
 /// All cases, by name.

@@ -26,6 +26,13 @@ fn run(case: &Case) -> Result<(), Failed> {
     let grants: Vec<String> =
         plan.grants.iter().map(|grant| format!("{} {}", grant.role.name(), grant.policy_arn)).collect();
     assert_eq!(grants, expected.grants);
+    let fetch = plan.fetch.as_ref().map(|fetch| {
+        let architectures: Vec<String> = fetch.architectures.iter().map(ToString::to_string).collect();
+        let rule = fetch.rule.as_ref().map(|rule| format!(", making rule {}", rule.prefix)).unwrap_or_default();
+        format!("{} for {}{rule}", fetch.repository, architectures.join(" and "))
+    });
+    assert_eq!(fetch, expected.fetch);
+    assert_eq!(plan.log_group.as_ref().map(|group| &group.name), expected.log_group.as_ref());
     let result = plan.result.text();
     if plan.decision.registers() {
         if std::env::var_os("UPDATE_CASES").is_some() {

@@ -14,7 +14,7 @@ use crate::warm::{self, Fetched};
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
 use ecs_sidecar_core::observed::RoleState;
-use ecs_sidecar_core::plan::{Decision, Fetch, Plan, plan};
+use ecs_sidecar_core::plan::{Decision, Fetch, FetchCause, Plan, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
@@ -174,7 +174,7 @@ impl Reconciler {
         }
     }
 
-    /// Fetches the image, if the plan says so. What is there already will do where upstream is only asked for news.
+    /// Fetches the image, if the plan says so.
     async fn image(&self, plan: &Plan, deadline: Deadline, past: &Past) -> Result<Image, Error> {
         let Some(fetch) = &plan.fetch else { return Ok(Image::Ready(None)) };
         let fetched = if past.fetched { not_shown(fetch) } else { self.fetch(fetch, deadline).await? };
@@ -186,7 +186,9 @@ impl Reconciler {
             Fetched::Done => return Ok(Image::Fetched),
             Fetched::Later { refusal, .. } | Fetched::Refused(refusal) => refusal.clone(),
         };
-        if plan.decision != Decision::Fetch {
+        // What is there will do where upstream is only asked for news; and what is registered stays as it is.
+        let waits = plan.decision.registers() && fetch.cause == FetchCause::Missing;
+        if !waits && plan.decision != Decision::Fetch {
             return Ok(Image::Ready(Some(format!("{}: {}", refusal.reason, refusal.message))));
         }
         Ok(Image::NotYet(match fetched {

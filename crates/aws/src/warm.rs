@@ -56,7 +56,7 @@ pub enum Fetched {
 }
 
 /// How soon a family is looked at again whose image is being fetched, or came to its last layer, in seconds.
-const SOON: u32 = 20;
+const SOON: u32 = 10;
 
 /// And when the network or the registry is in the way.
 const AFTER_TROUBLE: u32 = 60;

@@ -57,7 +57,7 @@ pub enum Decision {
     Skip,
     /// Deregister the newest revision, which is ours and has lost its source.
     Withdraw,
-    /// Fetch the sidecar's image into the private registry; only then it can be said what to register.
+    /// Fetch the sidecar's image into the private registry; which one it is, and so what to register, shows then.
     Fetch,
 }
 
@@ -149,7 +149,7 @@ pub struct Plan {
     pub digest: Option<Digest>,
     /// The edits from the observed definition to the result.
     pub edits: Vec<Edit>,
-    /// The image that is to be fetched before anything else.
+    /// The image that is to be fetched before anything else. Once it is there, everything is decided anew.
     pub fetch: Option<Fetch>,
     /// The log group that is to be made before anything is registered.
     pub log_group: Option<NewLogGroup>,

@@ -124,33 +124,40 @@ impl<'a> Planner<'a> {
             return Err(Reason::Withdrawn.into());
         }
         let (grants, log_group) = (grants?, log_group?);
-        let refresh = match ready {
+        let pinned = policy.spec.image.pin == Pin::Digest;
+        let fetch = match ready {
             Readiness::Ready(refresh) => refresh,
             Readiness::Refused(refusal) => return Err(refusal),
-            Readiness::Fetch(fetch) => {
+            // What the tag stands for is only known once it is here.
+            Readiness::Fetch(fetch) if pinned && self.digest().is_none() => {
                 let message = format!("{} is to be fetched into {}", fetch.image, fetch.repository);
                 let plan = self.nothing(Decision::Fetch, Some(Reason::ImageNotCached));
                 return Ok(Plan { policy: Some(policy.name().to_owned()), fetch: Some(fetch), message, ..plan });
             }
+            Readiness::Fetch(fetch) => Some(fetch),
         };
-        if policy.spec.image.pin == Pin::Digest && !matches!(image.version, Version::Digest(_)) {
+        if pinned && self.digest().is_none() {
             return Err(Reason::ImageDigestUnknown.into());
         }
         let plan = self.inject(policy, source, undone, intent, &image, difference)?;
-        Ok(Plan { grants, log_group, fetch: refresh, ..plan })
+        Ok(Plan { grants, log_group, fetch, ..plan })
+    }
+
+    /// What the image's tag stands for, as somebody saw or said.
+    fn digest(&self) -> Option<&ImageDigest> {
+        match &self.observed.image {
+            ImageState::Present(image) => Some(&image.digest),
+            ImageState::NotChecked(told) => told.as_ref(),
+            ImageState::Missing | ImageState::Refused(_) => None,
+        }
     }
 
     /// The image as the policy refers to it, as far as that can be said.
     fn image(&self, policy: &Policy, undone: Option<&Undone>) -> PrivateImage {
         let upstream = policy.upstream();
-        let known = match &self.observed.image {
-            ImageState::Present(image) => Some(image.digest.clone()),
-            ImageState::NotChecked(told) => told.clone(),
-            ImageState::Missing | ImageState::Refused(_) => None,
-        };
         // Where nobody can say, what was injected may stay. Nothing is ever registered with it: a receipt is untrusted.
         let injected = || undone?.receipt.image_digest.as_deref()?.parse::<ImageDigest>().ok();
-        let digest = known.or_else(injected).filter(|_| policy.spec.image.pin == Pin::Digest);
+        let digest = self.digest().cloned().or_else(injected).filter(|_| policy.spec.image.pin == Pin::Digest);
         PrivateImage {
             registry: self.observed.registry.clone(),
             region: self.observed.region.clone(),

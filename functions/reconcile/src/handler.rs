@@ -22,8 +22,8 @@ const SIDE_BY_SIDE: usize = 2;
 /// What must be left of the function's time when the answer is given.
 const RESERVE: Duration = Duration::from_secs(5);
 
-/// How often a family is looked at again whose image is on its way: at the longest waits half an hour.
-const MOST_WAITS: u32 = 30;
+/// How often a family is looked at again whose image is on its way: for ten minutes at least, an hour at most.
+const MOST_WAITS: u32 = 60;
 
 /// What the function fails with.
 #[derive(Debug, thiserror::Error)]

@@ -4,7 +4,7 @@ import copy
 import json
 
 import pytest
-from harness.roles import create_roles
+from harness.owners import create_log_groups, create_roles
 from harness.stack import REPOSITORY_ROOT
 
 EXAMPLE = json.loads((REPOSITORY_ROOT / "examples" / "closed-vpc-fargate.json").read_text())
@@ -19,4 +19,5 @@ def definition(ministack, family):
     mine["taskRoleArn"] = f"arn:aws:iam::{ministack.account}:role/app/{family[:60]}"  # a role's name has at most 64
     mine["containerDefinitions"][0]["environment"].append({"name": "TOKEN", "value": SECRET})
     create_roles(ministack, mine)
+    create_log_groups(ministack, mine)
     return mine

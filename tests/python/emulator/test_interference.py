@@ -1,7 +1,7 @@
 """Answers that get lost, services that fail, and people who register while the function is at work."""
 
 from harness.families import active_revisions, newest
-from harness.roles import create_roles
+from harness.owners import create_roles
 from harness.wire import family_in
 
 SIDECAR = "xray-daemon"

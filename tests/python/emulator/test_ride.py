@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from harness.families import active_revisions, newest, revision_of
-from harness.roles import attached_policies
+from harness.owners import attached_policies
 
 from .conftest import SECRET
 

@@ -1,15 +1,19 @@
-"""The project's own fake of ECS and IAM (`ecs-fake`), with a life no longer than its `with` block.
+"""The project's own fake of ECS, IAM and ECR (`ecs-fake`), with a life no longer than its `with` block.
 
 Knows how to start, reach and end it. Knows nothing of what is registered in it.
 """
 
+import http.client
 import os
 import subprocess
 import threading
 from pathlib import Path
 
 import boto3
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
 from botocore.config import Config
+from botocore.credentials import Credentials
 
 from .processes import end_group, quiet_environment
 from .stack import REPOSITORY_ROOT
@@ -25,20 +29,19 @@ class NotBuilt(AssertionError):
 
 
 class EcsFake:
-    """A world with these roles and nothing else; `url` is its endpoint."""
+    """A world with these roles, these images in public.ecr.aws, and nothing else; `url` is its endpoint."""
 
-    def __init__(self, roles=("app/web", "execution"), region="eu-west-1"):
+    def __init__(self, roles=("app/web", "execution"), upstream=(), region="eu-west-1"):
         self.url = None
-        self._roles = roles
+        self._arguments = [*_each("--role", roles), *_each("--upstream", upstream)]
         self._region = region
         self._process = None
 
     def __enter__(self):
         if not PROGRAM.exists():
             raise NotBuilt(f"{PROGRAM} is not there: cargo build --bin ecs-fake, or set ECS_FAKE_BIN")
-        arguments = [argument for role in self._roles for argument in ("--role", role)]
         self._process = subprocess.Popen(
-            [str(PROGRAM), *arguments],
+            [str(PROGRAM), *self._arguments],
             env=quiet_environment(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -63,6 +66,18 @@ class EcsFake:
             end_group(process)
             process.stdout.close()
 
+    def call(self, service, target, body, content_type):
+        """Sends a call as somebody else signed it, signed anew; returns status and body."""
+        request = AWSRequest("POST", self.url, {"Content-Type": content_type, "X-Amz-Target": target}, body)
+        SigV4Auth(Credentials(*CREDENTIALS.values()), service, self._region).add_auth(request)
+        connection = http.client.HTTPConnection(self.url.removeprefix("http://"), timeout=30)
+        try:
+            connection.request("POST", "/", body, dict(request.headers))
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+        finally:
+            connection.close()
+
     def client(self, service):
         """A client of `service` with the developer's credentials."""
         return boto3.client(
@@ -73,3 +88,7 @@ class EcsFake:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
+
+
+def _each(option, values):
+    return [argument for value in values for argument in (option, value)]

@@ -1,10 +1,8 @@
 """The operator's stack, deployed from its template into the emulator.
 
-The template is deployed as it is. Only what AWS has and the emulator lacks is added beside it: the code's bucket, and the
-sidecar's image in the private registry, where a pull-through cache would have put it.
+The template is deployed as it is. Only what AWS has and the emulator lacks is added beside it: the code's bucket.
 """
 
-import hashlib
 import json
 import time
 from pathlib import Path
@@ -14,8 +12,7 @@ from .waiting import until
 REPOSITORY_ROOT = Path(__file__).resolve().parents[3]
 TEMPLATE = REPOSITORY_ROOT / "infra" / "cloudformation" / "operator.yaml"
 CODE_BUCKET = "operator-code"
-SIDECAR_REPOSITORY = "ecr-public/xray/aws-xray-daemon"
-SIDECAR_TAG = "3.x"
+UPSTREAM = "xray/aws-xray-daemon:3.x"
 
 
 class DeploymentFailed(AssertionError):
@@ -170,25 +167,3 @@ class Stack:
     def now():
         """This moment, as log_lines counts time."""
         return int(time.time() * 1000)
-
-
-def cache_sidecar_image(ministack, repository=SIDECAR_REPOSITORY, tag=SIDECAR_TAG):
-    """Puts a two-architecture image where the pull-through cache would have it."""
-    ecr = ministack.client("ecr")
-    ecr.create_repository(repositoryName=repository)
-    manifests = [
-        {
-            "mediaType": "application/vnd.oci.image.manifest.v1+json",
-            "digest": "sha256:" + hashlib.sha256(architecture.encode()).hexdigest(),
-            "size": 1024,
-            "platform": {"os": "linux", "architecture": architecture},
-        }
-        for architecture in ("amd64", "arm64")
-    ]
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": manifests}
-    ecr.put_image(
-        repositoryName=repository,
-        imageTag=tag,
-        imageManifest=json.dumps(index),
-        imageManifestMediaType=index["mediaType"],
-    )

@@ -1,7 +1,8 @@
 """The wire between the function and the emulator: it tells what was called, and can be made to fail.
 
 A proxy on loopback. The deployed function has it as its endpoint; everybody else speaks to the emulator itself. Answers of
-ECS are put right on their way (see corrections).
+ECS are put right on their way (see corrections). ECR's come from `ecs-fake`, since the emulator knows no pull-through cache;
+it only says whether the function may call.
 """
 
 import http.client
@@ -25,11 +26,15 @@ class Call(NamedTuple):
     parameters: dict
 
 
-class Wire:
-    """Passes every call on to `ministack`, and notes it in `calls`."""
+ECR = "AmazonEC2ContainerRegistry_V20150921."
 
-    def __init__(self, ministack):
+
+class Wire:
+    """Passes every call on to `ministack`, those to ECR then to `ecr` (see ecs_fake), and notes it in `calls`."""
+
+    def __init__(self, ministack, ecr):
         self._ministack = ministack
+        self._ecr = ecr
         self._upstream = urllib.parse.urlsplit(ministack.endpoint)
         self._faults = deque()
         self.calls = []
@@ -73,8 +78,12 @@ class Wire:
                     refusal = json.dumps({"__type": "ServerException", "message": "refused"}).encode()
                     return self._answer(500, {}, refusal)
                 status, headers, answer = wire._forward(self.command, self.path, self.headers, body)
-                if status == 200 and self.headers.get("X-Amz-Target", "").startswith(PREFIX):
+                target = self.headers.get("X-Amz-Target", "")
+                if status == 200 and target.startswith(PREFIX):
                     status, answer = wire._correct(call, answer)
+                if target.startswith(ECR) and b"AccessDenied" not in answer:
+                    headers = {"Content-Type": self.headers["Content-Type"]}
+                    status, answer = wire._ecr.call("ecr", target, body, headers["Content-Type"])
                 if fault == "lose":
                     self.close_connection = True
                     self.connection.close()

@@ -1,10 +1,11 @@
 //! Serves an empty world on the loopback interface, for the CLI, the demo and tests in other languages.
 //!
-//! `ecs-fake [--port N] [--role PATH/NAME]... [--image REPOSITORY:TAG]... [--queue NAME]...`
+//! `ecs-fake [--port N] [--role PATH/NAME]... [--image REPOSITORY:TAG]... [--upstream REPOSITORY:TAG]... [--queue NAME]...`
 //!
-//! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`.
+//! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`. What `--upstream` names
+//! is an image for both architectures in `public.ecr.aws`, which a pull through a cache rule fetches.
 
-use ecs_sidecar_tests::{Clock, Principal, World, http::Server};
+use ecs_sidecar_tests::{Clock, Image, Principal, Registry, World, http::Server};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -36,14 +37,23 @@ async fn run() -> Result<(), String> {
             "--role" => drop(world.add_role(&value)),
             "--queue" => drop(world.add_queue(&value)),
             "--image" => {
-                let (repository, tag) = value.rsplit_once(':').ok_or_else(|| format!("{value} has no tag"))?;
+                let (repository, tag) = tagged(&value)?;
                 world.add_image(repository, tag);
+            }
+            "--upstream" => {
+                let (repository, tag) = tagged(&value)?;
+                world.publish("public.ecr.aws", repository, tag, Image::index(&value, &["amd64", "arm64"]));
             }
             other => return Err(format!("{other} is not an option")),
         }
     }
+    let _registry = Registry::start(&world).await.map_err(|error| error.to_string())?;
     let server = Server::start(world, port).await.map_err(|error| error.to_string())?;
     let mut out = std::io::stdout();
     writeln!(out, "{}", server.url()).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
     std::future::pending().await
+}
+
+fn tagged(image: &str) -> Result<(&str, &str), String> {
+    image.rsplit_once(':').ok_or_else(|| format!("{image} has no tag"))
 }

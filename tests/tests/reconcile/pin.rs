@@ -76,11 +76,14 @@ async fn a_registry_of_another_account_is_looked_at_and_its_rules_are_not() {
 
 #[tokio::test]
 async fn an_audit_and_a_plan_say_what_would_be_fetched_and_fetch_nothing() {
-    let scene = Scene::new(&[(settings::MODE, "audit")]).await;
-    let report = scene.stage.reconcile().await;
-    assert_eq!((report.decision, report.outcome), (Decision::Fetch, "planned"), "{report:?}");
-    let fetch = report.fetch.expect("it says what");
-    assert_eq!((fetch.create_rule.as_deref(), fetch.repository.as_str()), (Some("ecr-public"), IMAGE));
-    assert!(scene.registry.take_pulls().is_empty() && scene.stage.world.cache_rules().is_empty());
-    assert!(scene.stage.world.items("operator").is_empty());
+    let pinned = pinned();
+    for (policy, decision) in [(preset(&[]), Decision::Inject), (pinned, Decision::Fetch)] {
+        let scene = Scene::new(&[(settings::MODE, "audit"), (settings::POLICY, &policy)]).await;
+        let report = scene.stage.reconcile().await;
+        assert_eq!((report.decision, report.outcome), (decision, "planned"), "{report:?}");
+        let fetch = report.fetch.expect("it says what");
+        assert_eq!((fetch.create_rule.as_deref(), fetch.repository.as_str()), (Some("ecr-public"), IMAGE));
+        assert!(scene.registry.take_pulls().is_empty() && scene.stage.world.cache_rules().is_empty());
+        assert!(scene.stage.world.items("operator").is_empty());
+    }
 }

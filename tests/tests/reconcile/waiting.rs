@@ -105,7 +105,7 @@ async fn a_family_that_waits_is_put_back_with_a_delay_and_a_count_and_not_for_ev
     let body: Value = serde_json::from_str(&message.body).unwrap();
     assert_eq!(body, json!({ "name": "LookAgain", "family": "web", "waits": "1" }));
     assert_eq!(message.delay_seconds, 60);
-    let late = json!({ "name": "LookAgain", "family": "web", "waits": "30" });
+    let late = json!({ "name": "LookAgain", "family": "web", "waits": "60" });
     handler.handle(&batch(&late), INVOCATION).await.unwrap();
     assert_eq!(scene.stage.world.messages("work").len(), 1, "it does not wait for ever");
     scene.registry.leave_pulls_alone();

@@ -1,4 +1,4 @@
-"""The roles that task definitions name, as their owners would have made them."""
+"""The roles and log groups that task definitions name, as their owners would have made them."""
 
 import json
 
@@ -22,6 +22,17 @@ def create_roles(ministack, definition):
                 )
             except iam.exceptions.EntityAlreadyExistsException:
                 pass  # the execution role is shared
+
+
+def create_log_groups(ministack, definition):
+    """Creates the log groups that the containers of `definition` log to, where they are missing."""
+    logs = ministack.client("logs")
+    for container in definition["containerDefinitions"]:
+        if group := container.get("logConfiguration", {}).get("options", {}).get("awslogs-group"):
+            try:
+                logs.create_log_group(logGroupName=group)
+            except logs.exceptions.ResourceAlreadyExistsException:
+                pass  # several containers log to one
 
 
 def attached_policies(ministack, role_arn):
