@@ -1,11 +1,11 @@
 //! Answers that nobody saw, and failures that prove something or nothing.
 
 use crate::scenes::{Scene, newer_policy};
-use crate::stage::{Stage, at_call, at_first, revision_arn, web, web_on_instances};
+use crate::stage::{Stage, at_call, at_first, die, revision_arn, web, web_on_instances};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
-use ecs_sidecar_tests::{Fault, ServiceError, World};
+use ecs_sidecar_tests::{Fault, ServiceError};
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
 
@@ -113,11 +113,6 @@ async fn a_failure_at_any_call_is_finished_by_the_next_reconcile() {
             law(scene, fault, false).await;
         }
     }
-}
-
-/// Unwinds without a word; what was done until then is all that was done.
-fn die(_: &World) {
-    std::panic::resume_unwind(Box::new("the worker is dead"));
 }
 
 #[tokio::test]

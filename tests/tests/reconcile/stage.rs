@@ -288,6 +288,11 @@ impl Reached {
     }
 }
 
+/// Unwinds without a word; what was done until then is all that was done.
+pub(crate) fn die(_: &World) {
+    std::panic::resume_unwind(Box::new("the worker is dead"));
+}
+
 /// Does something to the first call of that operation.
 pub(crate) fn at_first(world: &World, operation: &'static str, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
     let done = AtomicBool::new(false);

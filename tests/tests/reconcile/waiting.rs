@@ -1,14 +1,16 @@
 //! One warmer for an image at a time: the others wait, and what waits comes back.
 
 use crate::registry::Scene;
-use crate::stage::{ACCOUNT, REGION, web};
+use crate::stage::{ACCOUNT, REGION, at_call, die, web};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Reconciler, settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_reconcile::Handler;
 use ecs_sidecar_reconcile::handler::Invocation;
 use ecs_sidecar_tests::{Fault, Mishap, Pull, ServiceError};
+use futures_util::FutureExt as _;
 use serde_json::{Value, json};
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
 #[tokio::test]
@@ -136,4 +138,43 @@ async fn a_table_that_cannot_be_reached_is_a_failure_and_registers_nothing() {
     let error = scene.stage.try_reconcile().await.unwrap_err();
     assert!(error.is_retryable(), "{error}");
     scene.assert_untouched("no lease");
+}
+
+/// Let each call of a first injection into an empty cache go wrong in each way; then let the world go quiet.
+#[tokio::test]
+async fn whatever_call_of_a_warm_up_goes_wrong_the_next_reconciles_finish_it() {
+    let faults: [fn() -> Fault; 6] = [
+        || Fault::FailBefore(ServiceError::new("ServerException", "later").with_status(500)),
+        || Fault::LoseRequest,
+        || Fault::ApplyAndLoseAnswer,
+        || Fault::Throttle,
+        || Fault::before(die),
+        || Fault::then(die),
+    ];
+    let calls = {
+        let scene = Scene::new(&[]).await;
+        scene.stage.reconcile_afresh().await;
+        scene.stage.world.calls().len()
+    };
+    assert!(calls >= 20, "only {calls} calls");
+    for (kind, fault) in faults.into_iter().enumerate() {
+        for index in 0..calls {
+            let scene = Scene::new(&[]).await;
+            let reached = at_call(&scene.stage.world, index, move |_| fault());
+            let _died_or_failed = AssertUnwindSafe(scene.stage.try_reconcile()).catch_unwind().await;
+            let about = format!("fault {kind} at call {index} of {calls}");
+            assert!(reached.get(), "{about}: there was no such call");
+            scene.stage.world.leave_calls_alone();
+            // A dead warmer's lease ends by itself.
+            scene.stage.world.clock().advance(Duration::from_secs(151));
+            scene.stage.finish_afresh(&about).await;
+            scene.stage.assert_newest_patches(1);
+            assert_eq!(scene.stage.world.cache_rules(), ["ecr-public"], "{about}");
+            // Nobody waits for the dead, and nothing is fetched a second time.
+            scene.registry.take_pulls();
+            scene.stage.world.register(&web("2")).unwrap();
+            assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered", "{about}");
+            assert!(scene.registry.take_pulls().is_empty(), "{about}");
+        }
+    }
 }
