@@ -70,6 +70,8 @@ pub(crate) struct Lease {
     term: u64,
     /// Blobs that came already, when an earlier fetch was cut off.
     pub(crate) fetched: BTreeSet<ImageDigest>,
+    /// What came to its end before: the digest, and its architectures.
+    before: (Option<ImageDigest>, BTreeSet<Architecture>),
 }
 
 impl Ledger {
@@ -133,7 +135,8 @@ impl Ledger {
         };
         let fresh = record.fetched_at + PROGRESS > now;
         let fetched = if fresh { record.fetched } else { BTreeSet::new() };
-        Ok(Some(Lease { id: id.to_owned(), owner, term, fetched }))
+        let before = (record.digest, record.architectures);
+        Ok(Some(Lease { id: id.to_owned(), owner, term, fetched, before }))
     }
 
     /// Notes that a blob came, and keeps the lease for another term. `false`: somebody else has it by now.
@@ -159,7 +162,8 @@ impl Ledger {
         }
     }
 
-    /// Notes that all of an image came, and gives the lease back.
+    /// Notes that all of an image came for these architectures, beside those that came before of the same digest, and gives
+    /// the lease back.
     ///
     /// Assumptions and errors as with [`Ledger::take`].
     pub(crate) async fn finish(
@@ -169,11 +173,15 @@ impl Ledger {
         architectures: &BTreeSet<Architecture>,
     ) -> Result<bool, Error> {
         let now = self.clock.now();
+        let mut architectures = architectures.clone();
+        if lease.before.0.as_ref() == Some(digest) {
+            architectures.extend(&lease.before.1);
+        }
         match &self.store {
             Store::Process(records) => Ok(with_lease(records, lease, |record| {
                 *record = ImageRecord {
                     digest: Some(digest.clone()),
-                    architectures: architectures.clone(),
+                    architectures,
                     checked_at: Some(now),
                     ..ImageRecord::default()
                 };

@@ -70,7 +70,9 @@ impl Registry {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let (scheme, host) = login.endpoint.split_once("://").unwrap_or(("https", &login.endpoint));
         let host = if own { host.trim_end_matches('/').to_owned() } else { image.host() };
-        let protocol = if own && scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https };
+        // A login leaves this machine encrypted only, whatever an endpoint says.
+        let here = ["127.0.0.1:", "localhost:"].iter().any(|name| host.starts_with(name));
+        let protocol = if here && scheme == "http" { ClientProtocol::Http } else { ClientProtocol::Https };
         let config = ClientConfig {
             protocol,
             connect_timeout: Some(CONNECT),

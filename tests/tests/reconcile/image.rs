@@ -198,11 +198,14 @@ async fn an_image_that_upstream_does_not_have_is_a_reason() {
     scene.assert_untouched("no such tag");
 }
 
+fn on_arm(version: &str) -> String {
+    web(version).replacen('{', "{\"runtimePlatform\":{\"cpuArchitecture\":\"ARM64\"},", 1)
+}
+
 #[tokio::test]
 async fn nothing_but_the_tasks_architecture_is_fetched_and_another_one_later() {
     let scene = Scene::warmed(&[]).await;
-    let arm = web("2").replacen('{', "{\"runtimePlatform\":{\"cpuArchitecture\":\"ARM64\"},", 1);
-    scene.stage.world.register(&arm).unwrap();
+    scene.stage.world.register(&on_arm("2")).unwrap();
     assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
     let pulled: BTreeSet<String> = scene.pulled_blobs().into_iter().collect();
     let shared: BTreeSet<String> =
@@ -226,11 +229,16 @@ async fn an_image_without_an_index_is_for_the_architecture_that_its_configuratio
 async fn where_ecr_does_not_tell_of_layers_the_record_of_the_fetch_counts() {
     let scene = Scene::new(&[]).await;
     scene.stage.world.hide_layers(IMAGE);
-    assert_eq!(scene.stage.reconcile().await.outcome, "registered");
+    for definition in [web("2"), on_arm("3")] {
+        scene.stage.world.register(&definition).unwrap();
+        assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
+    }
     scene.registry.take_pulls();
-    scene.stage.world.register(&web("2")).unwrap();
-    assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
-    assert!(scene.registry.take_pulls().is_empty(), "it is not fetched for each family");
+    for definition in [web("4"), on_arm("5")] {
+        scene.stage.world.register(&definition).unwrap();
+        assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
+        assert!(scene.registry.take_pulls().is_empty(), "it is not fetched for each family");
+    }
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn a_family_that_asks_gets_its_sidecar_its_grants_and_keeps_everything_els
 }
 
 #[tokio::test]
-async fn up_to_date_is_two_calls_warm_and_five_cold_and_no_write() {
+async fn up_to_date_is_two_calls_warm_and_nine_cold_and_no_write() {
     let stage = Stage::with_patched_web().await;
     let report = stage.reconcile().await;
     assert_eq!((report.decision, report.outcome), (Decision::UpToDate, "nothing"), "{report:?}");
