@@ -34,7 +34,7 @@ class Wire:
 
     def __init__(self, ministack, ecr):
         self._ministack = ministack
-        self._ecr = ecr
+        self.ecr = ecr
         self._upstream = urllib.parse.urlsplit(ministack.endpoint)
         self._faults = deque()
         self.calls = []
@@ -83,7 +83,7 @@ class Wire:
                     status, answer = wire._correct(call, answer)
                 if target.startswith(ECR) and b"AccessDenied" not in answer:
                     headers = {"Content-Type": self.headers["Content-Type"]}
-                    status, answer = wire._ecr.call("ecr", target, body, headers["Content-Type"])
+                    status, answer = wire.ecr.call("ecr", target, body, headers["Content-Type"])
                 if fault == "lose":
                     self.close_connection = True
                     self.connection.close()

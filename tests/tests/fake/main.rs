@@ -4,6 +4,7 @@
 //! and fails if the fake does too.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod caches;
 mod definitions;
 mod faults;
 mod losses;
