@@ -6,6 +6,7 @@ pub mod check;
 mod choose;
 pub mod decision;
 pub mod definition;
+mod difference;
 pub mod digest;
 pub mod edit;
 mod eligible;
