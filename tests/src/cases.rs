@@ -160,7 +160,8 @@ impl StoredTold {
         StoredImage {
             digest: format!("sha256:{}", String::from(self.digest).repeat(64)).parse().expect("a hexadecimal digit"),
             complete: self.complete.clone().unwrap_or_else(|| offered.clone()),
-            offered,
+            offered: Some(offered),
+            unseen: None,
             age_hours: self.age_hours,
             expires: self.expires.clone(),
         }

@@ -29,6 +29,15 @@ pub struct Ecr {
 /// What ECR said to a read, or that it would not say: for people.
 pub(crate) type Seen<T> = Result<T, String>;
 
+/// What ECR said of its rules.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Rules {
+    /// These are there.
+    Are(Vec<CacheRule>),
+    /// It has never heard of rules: no ECR of AWS, but an emulator.
+    Unheard,
+}
+
 /// A tag of a repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct TaggedImage {
@@ -64,7 +73,7 @@ impl Ecr {
     /// Guarantees: all pages are read, and rules of other registries are left out. Nothing is written.
     /// Assumptions: `DescribePullThroughCacheRules`; if it is not allowed, the answer says so.
     /// Errors: [`Error::Call`] if ECR is not reached or throttles.
-    pub(crate) async fn rules(&self) -> Result<Seen<Vec<CacheRule>>, Error> {
+    pub(crate) async fn rules(&self) -> Result<Seen<Rules>, Error> {
         let mut rules = Vec::new();
         let mut token = None;
         loop {
@@ -72,9 +81,12 @@ impl Ecr {
             let sent = request.set_next_token(token).send().await;
             let sent =
                 sent.map_err(|error| Error::call("DescribePullThroughCacheRules", self.registry.as_str(), &error));
-            let page = match seen(sent)? {
-                Ok(page) => page,
-                Err(why) => return Ok(Err(why)),
+            let page = match sent {
+                Err(error) if error.is_unknown_call() => return Ok(Ok(Rules::Unheard)),
+                sent => match seen(sent)? {
+                    Ok(page) => page,
+                    Err(why) => return Ok(Err(why)),
+                },
             };
             let ours = |id: Option<&str>| id.is_none_or(|id| id == self.registry.as_str());
             let here = page.pull_through_cache_rules().iter().filter(|rule| ours(rule.registry_id()));
@@ -88,7 +100,7 @@ impl Ecr {
             }));
             token = page.next_token;
             if token.is_none() {
-                return Ok(Ok(rules));
+                return Ok(Ok(Rules::Are(rules)));
             }
         }
     }

@@ -196,6 +196,11 @@ impl Error {
         matches!(self, Self::Uncertain { .. })
     }
 
+    /// Whether whoever was asked does not know the call at all. AWS does; an emulator may not.
+    pub(crate) fn is_unknown_call(&self) -> bool {
+        self.is_code(&["UnknownOperationException", "InvalidAction", "NotImplemented"])
+    }
+
     /// Whether AWS forbade the call.
     pub(crate) fn is_denied(&self) -> bool {
         matches!(self, Self::Call { failure: Failure::Denied, .. })

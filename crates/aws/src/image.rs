@@ -4,7 +4,7 @@
 //! fetches nothing from upstream: ECR is asked for what it has, never for a pull.
 
 use crate::clients::Clients;
-use crate::ecr::{Seen, TaggedImage};
+use crate::ecr::{Rules, Seen, TaggedImage};
 use crate::error::Error;
 use crate::ledger::ImageRecord;
 use crate::manifest::{Parts, Tagged, architecture_of};
@@ -32,7 +32,7 @@ pub(crate) async fn locate(
     image: &Upstream,
     pinned: bool,
 ) -> Result<(CacheState, ImageState), Error> {
-    let cache = rule(clients, settings, image).await?;
+    let (cache, depth) = rule(clients, settings, image).await?;
     let repository = cache.repository(image, &settings.cache_prefix);
     // Somebody else's images: not even looked at.
     if matches!(cache, CacheState::PrefixTaken(_)) {
@@ -43,27 +43,41 @@ pub(crate) async fn locate(
         Err(why) => ImageState::Refused(why),
         Ok(Some(tagged)) => {
             let look = Look { clients, settings, repository: &repository, tag: &image.tag };
-            match look.stored(&tagged, pinned).await? {
-                Ok(Some(stored)) => ImageState::Present(stored),
-                Ok(None) => ImageState::Missing,
-                Err(why) => ImageState::Refused(why),
+            match depth {
+                Depth::Layers => look.stored(&tagged, pinned).await?,
+                Depth::Tag => ImageState::Present(shown(tagged.digest)),
             }
         }
     };
     Ok((cache, state))
 }
 
+/// How deep an image is looked into.
+enum Depth {
+    /// To its last layer.
+    Layers,
+    /// An emulator that has no cache of anything keeps tags and nothing behind them: there the tag counts.
+    Tag,
+}
+
+/// An image of which the tag is all that there is to see.
+fn shown(digest: ImageDigest) -> StoredImage {
+    let complete = BTreeSet::from([Architecture::X86, Architecture::Arm]);
+    StoredImage { digest, offered: None, complete, unseen: None, age_hours: None, expires: None }
+}
+
 /// The rule by which an image comes. The rules of another account's registry are that account's business.
-async fn rule(clients: &Clients, settings: &Settings, image: &Upstream) -> Result<CacheState, Error> {
+async fn rule(clients: &Clients, settings: &Settings, image: &Upstream) -> Result<(CacheState, Depth), Error> {
     if settings.registry != settings.account {
-        return Ok(CacheState::NotChecked);
+        return Ok((CacheState::NotChecked, Depth::Layers));
     }
     if WITHOUT_RULES.contains(&settings.region.partition().name) {
-        return Ok(CacheState::Unavailable);
+        return Ok((CacheState::Unavailable, Depth::Layers));
     }
     Ok(match clients.ecr.rules().await? {
-        Ok(rules) => cache::find(&rules, image, &settings.cache_prefix),
-        Err(why) => CacheState::Refused(why),
+        Ok(Rules::Are(rules)) => (cache::find(&rules, image, &settings.cache_prefix), Depth::Layers),
+        Ok(Rules::Unheard) => (CacheState::Unavailable, Depth::Tag),
+        Err(why) => (CacheState::Refused(why), Depth::Layers),
     })
 }
 
@@ -83,31 +97,34 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    /// What is there of the image. `None`: what the tag stands for went meanwhile.
-    async fn stored(&self, tagged: &TaggedImage, pinned: bool) -> Result<Seen<Option<StoredImage>>, Error> {
-        let Some(architectures) = (match self.architectures(&tagged.digest).await? {
-            Ok(architectures) => architectures,
-            Err(why) => return Ok(Err(why)),
-        }) else {
-            return Ok(Ok(None));
-        };
+    /// What is there of the image.
+    async fn stored(&self, tagged: &TaggedImage, pinned: bool) -> Result<ImageState, Error> {
         let record = self.record().await?;
-        let complete = match self.complete(&architectures, &tagged.digest, &record).await? {
-            Ok(complete) => complete,
-            Err(why) => return Ok(Err(why)),
+        let (architectures, unseen) = match self.architectures(&tagged.digest).await? {
+            Ok(Some(architectures)) => (Some(architectures), None),
+            // What the tag stands for went meanwhile.
+            Ok(None) => return Ok(ImageState::Missing),
+            Err(why) => (None, Some(why)),
+        };
+        let fetched =
+            if record.digest.as_ref() == Some(&tagged.digest) { record.architectures } else { BTreeSet::new() };
+        let (complete, unseen) = match &architectures {
+            None => (fetched, unseen),
+            Some(architectures) => self.complete(architectures, fetched).await?,
         };
         let expires = match self.expires(pinned).await? {
             Ok(expires) => expires,
-            Err(why) => return Ok(Err(why)),
+            Err(why) => return Ok(ImageState::Refused(why)),
         };
         let checked = record.checked_at.max(tagged.pushed_at);
-        Ok(Ok(Some(StoredImage {
+        Ok(ImageState::Present(StoredImage {
             digest: tagged.digest.clone(),
-            offered: architectures.into_keys().collect(),
+            offered: architectures.map(|architectures| architectures.into_keys().collect()),
             complete,
+            unseen,
             age_hours: checked.map(|then| self.clients.clock.now().saturating_sub(then) / 3600),
             expires,
-        })))
+        }))
     }
 
     async fn record(&self) -> Result<ImageRecord, Error> {
@@ -178,26 +195,26 @@ impl Look<'_> {
     }
 
     /// The architectures of which all layers are there: because ECR says so, or because they came by a fetch of ours.
-    /// (That ECR knows cached layers under this call is its documented meaning and nobody's promise.)
+    /// (That ECR knows cached layers under this call is its documented meaning and nobody's promise.) And why ECR would
+    /// not say.
     async fn complete(
         &self,
         architectures: &Architectures,
-        digest: &ImageDigest,
-        record: &ImageRecord,
-    ) -> Result<Seen<BTreeSet<Architecture>>, Error> {
-        let came = |architecture| record.digest.as_ref() == Some(digest) && record.architectures.contains(architecture);
+        fetched: BTreeSet<Architecture>,
+    ) -> Result<(BTreeSet<Architecture>, Option<String>), Error> {
         let there = || architectures.iter().filter_map(|(of, parts)| Some((of, parts.as_ref()?)));
-        let unsure = there().filter(|(of, _)| !came(of));
+        let unsure = there().filter(|(of, _)| !fetched.contains(of));
         let layers: BTreeSet<ImageDigest> = unsure.flat_map(|(_, parts)| parts.blobs()).cloned().collect();
-        let missing = if layers.is_empty() {
-            Ok(BTreeSet::new())
-        } else {
-            self.clients.ecr.missing_layers(self.repository, &layers).await?
+        if layers.is_empty() {
+            return Ok((fetched, None));
+        }
+        let missing = match self.clients.ecr.missing_layers(self.repository, &layers).await? {
+            Ok(missing) => missing,
+            Err(why) => return Ok((fetched, Some(why))),
         };
-        Ok(missing.map(|missing| {
-            let whole = |parts: &Parts| parts.blobs().iter().all(|blob| !missing.contains(*blob));
-            there().filter(|(of, parts)| came(of) || whole(parts)).map(|(of, _)| *of).collect()
-        }))
+        let whole = |parts: &Parts| parts.blobs().iter().all(|blob| !missing.contains(*blob));
+        let complete = there().filter(|(of, parts)| fetched.contains(of) || whole(parts)).map(|(of, _)| *of).collect();
+        Ok((complete, None))
     }
 
     async fn expires(&self, pinned: bool) -> Result<Seen<Option<String>>, Error> {

@@ -209,23 +209,24 @@ impl Warmer<'_> {
         for look in 0..LOOKS {
             let tagged = self.clients.ecr.tag(repository, &self.fetch.image.tag).await?;
             let tagged = tagged.map_err(|why| self.not_fetched(&why))?;
-            if tagged.is_some_and(|tagged| tagged.digest == *digest) {
-                let wanted: Vec<&ImageDigest> = manifests.iter().collect();
-                let found = match wanted.as_slice() {
-                    [] => BTreeMap::new(),
-                    some => {
-                        let found = self.clients.ecr.manifests(repository, some).await?;
-                        found.map_err(|why| self.not_fetched(&why))?
-                    }
-                };
-                if wanted.iter().all(|wanted| found.contains_key(*wanted)) {
-                    return Ok(());
-                }
+            let there = tagged.is_some_and(|tagged| tagged.digest == *digest);
+            if there && self.has(manifests).await? {
+                return Ok(());
             }
             self.clients.clock.wait(Duration::from_secs(1 << look)).await;
         }
         let message = format!("{} was pulled, and ECR does not show it yet", self.fetch.image);
         Err(Stop::later(SOON, Reason::ImageWarming, message))
+    }
+
+    /// Whether ECR has these manifests by their digests. Where it will not say, it has given them to us just before.
+    async fn has(&self, manifests: &[ImageDigest]) -> Result<bool, Stop> {
+        let wanted: Vec<&ImageDigest> = manifests.iter().collect();
+        if wanted.is_empty() {
+            return Ok(true);
+        }
+        let found = self.clients.ecr.manifests(&self.fetch.repository, &wanted).await?;
+        Ok(found.map_or(true, |found| wanted.iter().all(|wanted| found.contains_key(*wanted))))
     }
 
     fn no_such_architecture(&self, architecture: Architecture) -> Stop {

@@ -84,10 +84,12 @@ pub enum ImageState {
 pub struct StoredImage {
     /// What the tag stands for: an index, or the manifest of a single architecture.
     pub digest: ImageDigest,
-    /// The architectures that the image is made for (on Linux).
-    pub offered: BTreeSet<Architecture>,
+    /// The architectures that the image is made for (on Linux), if AWS let anybody see that.
+    pub offered: Option<BTreeSet<Architecture>>,
     /// Those of them whose manifest and layers are in the registry to the last one.
     pub complete: BTreeSet<Architecture>,
+    /// Why not everything could be seen of it; for people.
+    pub unseen: Option<String>,
     /// Hours since the tag was last looked up upstream, if that is known.
     pub age_hours: Option<u64>,
     /// What would delete it one day, for people.

@@ -44,13 +44,19 @@ pub(crate) fn image(
             Readiness::Refused(Refusal::new(Reason::ImageUnreadable, format!("{place}: {why}")))
         }
         ImageState::Missing => fetch(FetchCause::Missing).map_or_else(Readiness::Refused, Readiness::Fetch),
-        ImageState::Present(image) if !image.offered.contains(&architecture) => {
+        ImageState::Present(image)
+            if image.offered.as_ref().is_some_and(|offered| !offered.contains(&architecture)) =>
+        {
             let message = format!("{place} is not made for {architecture}");
             Readiness::Refused(Refusal::new(Reason::ArchitectureMissing, message))
         }
-        ImageState::Present(image) if !image.complete.contains(&architecture) => {
-            fetch(FetchCause::Missing).map_or_else(Readiness::Refused, Readiness::Fetch)
-        }
+        ImageState::Present(image) if !image.complete.contains(&architecture) => match fetch(FetchCause::Missing) {
+            Ok(fetch) => Readiness::Fetch(fetch),
+            Err(refusal) => Readiness::Refused(match &image.unseen {
+                Some(why) => Refusal::new(Reason::ImageUnreadable, format!("{place}: {why}")),
+                None => refusal,
+            }),
+        },
         ImageState::Present(image) => match image.expires.as_ref().filter(|_| policy.spec.image.pin == Pin::Digest) {
             Some(rule) => Readiness::Refused(Refusal::new(Reason::ImageWouldExpire, format!("{place}: {rule}"))),
             None => Readiness::Ready(refresh(image, observed, policy, fetch)),
@@ -183,8 +189,9 @@ mod tests {
     fn stored() -> StoredImage {
         StoredImage {
             digest: format!("sha256:{}", "0a".repeat(32)).parse().expect("a digest"),
-            offered: BTreeSet::from([Architecture::X86, Architecture::Arm]),
+            offered: Some(BTreeSet::from([Architecture::X86, Architecture::Arm])),
             complete: BTreeSet::from([Architecture::X86]),
+            unseen: None,
             age_hours: Some(23),
             expires: Some("rule 1 would expire it".to_owned()),
         }
@@ -250,9 +257,17 @@ mod tests {
             |observed: &Observed| image(observed, &settings(CacheBound::Warm), &policy(&[]), Architecture::Arm);
         let Readiness::Fetch(fetch) = on_arm(&there) else { panic!("not complete for ARM64") };
         assert_eq!(fetch.architectures, BTreeSet::from([Architecture::Arm]));
-        let offered = BTreeSet::from([Architecture::X86]);
+        let offered = Some(BTreeSet::from([Architecture::X86]));
         let there = observed(rule("ecr-public"), ImageState::Present(StoredImage { offered, ..stored() }));
         assert_eq!(reason(&on_arm(&there)), Some(Reason::ArchitectureMissing));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_is_fetched_or_else_told() {
+        let unseen = StoredImage { offered: None, complete: BTreeSet::new(), unseen: Some("no".into()), ..stored() };
+        let there = observed(rule("ecr-public"), ImageState::Present(unseen));
+        assert!(matches!(judge(&there, CacheBound::Warm), Readiness::Fetch(_)));
+        assert_eq!(reason(&judge(&there, CacheBound::Observe)), Some(Reason::ImageUnreadable));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use crate::stage::{IMAGE, at_first, web};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
-use ecs_sidecar_tests::{Fault, Image, Mishap, Pull, World};
+use ecs_sidecar_tests::{Fault, Image, Mishap, Pull, ServiceError, World};
 use std::collections::BTreeSet;
 
 #[tokio::test]
@@ -252,5 +252,31 @@ async fn an_image_whose_layers_are_gone_is_not_referred_to_again_before_they_are
     assert_eq!((report.decision, report.outcome), (Decision::Skip, "waiting"), "{report:?}");
     scene.assert_untouched("only the manifests are there");
     scene.stage.world.cut_upstream(false);
+    assert_eq!(scene.stage.reconcile().await.outcome, "registered");
+}
+
+#[tokio::test]
+async fn an_image_that_the_operator_may_not_look_into_is_fetched_and_known_by_the_record_of_that() {
+    for denied in ["BatchGetImage", "BatchCheckLayerAvailability"] {
+        let scene = Scene::new(&[(settings::POLICY, &pinned())]).await;
+        scene.stage.world.deny(denied, None);
+        assert_eq!(scene.stage.reconcile().await.outcome, "registered", "{denied}");
+        scene.registry.take_pulls();
+        assert_eq!(scene.stage.reconcile_afresh().await.decision, Decision::UpToDate, "{denied}");
+        assert!(scene.registry.take_pulls().is_empty(), "{denied}");
+    }
+}
+
+/// An emulator of ECR that has never heard of caches keeps tags and nothing behind them.
+#[tokio::test]
+async fn where_ecr_has_never_heard_of_rules_the_tag_counts() {
+    let scene = Scene::new(&[]).await;
+    let unknown = || Fault::FailBefore(ServiceError::new("InvalidAction", "The action is not valid"));
+    scene.stage.world.on_call(move |call| match call.operation.as_str() {
+        "DescribePullThroughCacheRules" | "BatchGetImage" | "BatchCheckLayerAvailability" => unknown(),
+        _ => Fault::None,
+    });
+    assert_eq!(scene.stage.reconcile().await.reason, Some(Reason::CacheUnavailable));
+    scene.stage.world.put_image(IMAGE, "3.x", &scene.image);
     assert_eq!(scene.stage.reconcile().await.outcome, "registered");
 }

@@ -67,9 +67,11 @@ async fn an_image_that_is_not_in_the_registry_is_not_referred_to() {
     // As soon as it is there, it is found: bad news is not remembered.
     missing.world.add_image(&IMAGE.replace("ecr-public", "other"), "3.x");
     assert_eq!(missing.reconcile().await.outcome, "registered");
-    let stage = Stage::with_web();
-    stage.world.deny("DescribeImages", None);
-    assert_refused(&stage, &stage.reconcile().await, Reason::ImageUnreadable);
+    for denied in ["DescribeImages", "BatchGetImage", "BatchCheckLayerAvailability"] {
+        let stage = Stage::with_web();
+        stage.world.deny(denied, None);
+        assert_refused(&stage, &stage.reconcile().await, Reason::ImageUnreadable);
+    }
 }
 
 #[tokio::test]
