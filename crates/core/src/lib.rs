@@ -8,6 +8,7 @@ pub mod decision;
 pub mod definition;
 mod difference;
 pub mod digest;
+pub mod doctor;
 pub mod edit;
 mod eligible;
 pub mod ids;

@@ -1,0 +1,136 @@
+//! The network: what the VPC must be like, and which endpoints it must have.
+
+use super::code::Code;
+use super::endpoint;
+use super::finding::Finding;
+use super::mend;
+use super::needs;
+use super::route::{self, Way};
+use super::sight::{Network, RouteTable, Seen, Sight, Subnet, TaskNetwork};
+
+/// What is known of the tasks' subnets together.
+#[derive(Debug)]
+pub(super) struct Ways<'a> {
+    /// Subnets without a way to the internet.
+    pub(super) closed: Vec<(&'a Subnet, &'a RouteTable)>,
+    /// Subnets whose default route leads to another network, and the target.
+    pub(super) elsewhere: Vec<(&'a Subnet, &'a RouteTable, String)>,
+    /// Subnets with a way to the internet, and the gateway.
+    pub(super) open: Vec<(&'a Subnet, String)>,
+}
+
+impl<'a> Ways<'a> {
+    /// All subnets that tasks run in.
+    pub(super) fn subnets(&self) -> impl Iterator<Item = &'a Subnet> {
+        let closed = self.closed.iter().map(|(subnet, _)| *subnet);
+        let elsewhere = self.elsewhere.iter().map(|(subnet, _, _)| *subnet);
+        closed.chain(elsewhere).chain(self.open.iter().map(|(subnet, _)| *subnet))
+    }
+}
+
+/// Judges the network.
+pub(super) fn judge(sight: &Sight, network: &Network) -> Finding {
+    match network {
+        Network::Instances(how) => Finding::of(
+            Code::InstanceNetwork,
+            "network",
+            format!("{how}: the tasks use their instances' network; name its VPC with --vpc"),
+        ),
+        Network::Vpc(network) => {
+            let mut parts = vec![attributes(sight, network)];
+            let ways = match (&network.subnets, &network.route_tables) {
+                (Seen::Yes(subnets), Seen::Yes(tables)) => Ok(ways(network, subnets, tables)),
+                (Seen::No(why), _) => Err(Finding::not_seen("subnets", why, "ec2:DescribeSubnets")),
+                (_, Seen::No(why)) => Err(Finding::not_seen("route tables", why, "ec2:DescribeRouteTables")),
+            };
+            match ways {
+                Ok(ways) => {
+                    parts.push(subnets(&ways));
+                    parts.push(endpoints(sight, network, &ways));
+                }
+                Err(finding) => parts.push(finding),
+            }
+            if network.task_groups.is_none() {
+                let message = "not known without --service, so what they let out is not judged";
+                parts.push(Finding::of(Code::GroupsUnknown, "security groups of the tasks", message));
+            }
+            Finding::group(format!("network {}", network.vpc), parts)
+        }
+    }
+}
+
+fn attributes(sight: &Sight, network: &TaskNetwork) -> Finding {
+    let one = |seen: &Seen<bool>, name: &str, option: &str, code| match seen {
+        Seen::Yes(true) => Finding::ok(name, "on"),
+        Seen::Yes(false) => {
+            let command = format!("ec2 modify-vpc-attribute --vpc-id {} --{option} '{{\"Value\":true}}'", network.vpc);
+            Finding::of(code, name, "off; private DNS names of endpoints need it").mended(mend::aws(sight, &command))
+        }
+        Seen::No(why) => Finding::not_seen(name, why, "ec2:DescribeVpcAttribute"),
+    };
+    let parts = vec![
+        one(&network.dns_support, "enableDnsSupport", "enable-dns-support", Code::DnsSupportOff),
+        one(&network.dns_hostnames, "enableDnsHostnames", "enable-dns-hostnames", Code::DnsHostnamesOff),
+    ];
+    Finding::group("DNS attributes", parts)
+}
+
+fn ways<'a>(network: &TaskNetwork, subnets: &'a [Subnet], tables: &'a [RouteTable]) -> Ways<'a> {
+    let mut ways = Ways { closed: Vec::new(), elsewhere: Vec::new(), open: Vec::new() };
+    let is_wanted = |subnet: &&Subnet| network.task_subnets.as_ref().is_none_or(|ids| ids.contains(&subnet.id));
+    for subnet in subnets.iter().filter(is_wanted) {
+        // Every VPC has a main table, so there is always one.
+        let Some(table) = route::table(tables, subnet) else { continue };
+        match route::way(table, network) {
+            Way::None => ways.closed.push((subnet, table)),
+            Way::Elsewhere(target) => ways.elsewhere.push((subnet, table, target)),
+            Way::Internet(target) => ways.open.push((subnet, target)),
+        }
+    }
+    // Where nobody said which, tasks are not looked for in public subnets, unless there are no others.
+    if network.task_subnets.is_none() && !(ways.closed.is_empty() && ways.elsewhere.is_empty()) {
+        ways.open.clear();
+    }
+    ways
+}
+
+fn subnets(ways: &Ways<'_>) -> Finding {
+    let named = |subnet: &Subnet| format!("{} in {}", subnet.id, subnet.zone);
+    let closed = ways.closed.iter().map(|(subnet, table)| {
+        Finding::ok(named(subnet), format!("no way to the internet (route table {})", table.id))
+    });
+    let elsewhere = ways.elsewhere.iter().map(|(subnet, table, target)| {
+        Finding::ok(named(subnet), format!("default route to {target} (route table {})", table.id))
+    });
+    let open =
+        ways.open.iter().map(|(subnet, target)| Finding::ok(named(subnet), format!("internet through {target}")));
+    let parts: Vec<Finding> = closed.chain(elsewhere).chain(open).collect();
+    if parts.is_empty() {
+        return Finding::ok("subnets", "none without a way to the internet");
+    }
+    Finding::group("subnets of the tasks", parts)
+}
+
+/// One finding for each endpoint that is needed; the group has one command for all that are to be created.
+fn endpoints(sight: &Sight, network: &TaskNetwork, ways: &Ways<'_>) -> Finding {
+    let (needed, unknown) = needs::endpoints(sight);
+    let there = match &network.endpoints {
+        Seen::Yes(there) => there,
+        Seen::No(why) => return Finding::not_seen("endpoints", why, "ec2:DescribeVpcEndpoints"),
+    };
+    let mut parts = Vec::new();
+    let mut missing = Vec::new();
+    for (wanted, why) in needed {
+        let finding = endpoint::judge(sight, network, ways, there, wanted, &why);
+        if finding.all().iter().any(|part| part.code == Some(Code::EndpointMissing)) {
+            missing.push(wanted);
+        }
+        parts.push(finding);
+    }
+    for arn in unknown {
+        let message = format!("it is not known which services {arn} is for; its endpoints are not looked at");
+        parts.push(Finding::of(Code::UnknownPermissions, format!("endpoints for {arn}"), message));
+    }
+    let group = Finding::group("endpoints", parts);
+    if missing.is_empty() { group } else { group.mended(mend::stack(sight, network, ways, &missing)) }
+}
