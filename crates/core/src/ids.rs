@@ -80,6 +80,21 @@ text_id!(
 );
 
 text_id!(
+    /// A VPC such as `vpc-0123456789abcdef0`.
+    VpcId, "a VPC's id such as vpc-0123456789abcdef0", |text| is_resource_id(text, "vpc-")
+);
+
+text_id!(
+    /// A subnet such as `subnet-0123456789abcdef0`.
+    SubnetId, "a subnet's id such as subnet-0123456789abcdef0", |text| is_resource_id(text, "subnet-")
+);
+
+fn is_resource_id(text: &str, prefix: &str) -> bool {
+    let digits = text.strip_prefix(prefix).unwrap_or_default();
+    (8..=17).contains(&digits.len()) && digits.bytes().all(|byte| b"0123456789abcdef".contains(&byte))
+}
+
+text_id!(
     /// An ARN of any service.
     Arn, "an ARN", |text| {
         let parts: Vec<&str> = text.splitn(6, ':').collect();
@@ -225,6 +240,14 @@ mod tests {
         assert_eq!(arn.account().expect("account").as_str(), "111122223333");
         let (family, number) = arn.revision().expect("revision");
         assert_eq!((family.as_str(), number), ("web-app", 42));
+    }
+
+    #[test]
+    fn ids_of_vpcs_and_subnets_are_hexadecimal() {
+        assert!("vpc-0a1b2c3d".parse::<VpcId>().is_ok() && "subnet-0123456789abcdef0".parse::<SubnetId>().is_ok());
+        for text in ["vpc-1", "vpc-0a1b2c3g", "subnet-0a1b2c3d", "0a1b2c3d", "vpc-", "vpc-0A1B2C3D"] {
+            assert!(text.parse::<VpcId>().is_err(), "{text}");
+        }
     }
 
     #[test]

@@ -4,7 +4,8 @@ use super::code::Code;
 use super::finding::Finding;
 use super::mend;
 use super::sight::{Architectures, ImageSight, Seen, Sight};
-use crate::policy::Architecture;
+use crate::definition::TaskDefinition;
+use crate::policy::{Architecture, Policy};
 
 /// Judges whether the image is there, for each architecture that is wanted.
 pub(super) fn judge(sight: &Sight, image: &ImageSight) -> Finding {
@@ -34,6 +35,15 @@ pub(super) fn judge(sight: &Sight, image: &ImageSight) -> Finding {
         ))
     });
     Finding::group(subject, each.collect())
+}
+
+/// The architectures that the sidecar's image must have: the task's, or all that the policy selects.
+pub fn wanted_architectures(policy: &Policy, task: Option<&TaskDefinition>) -> Vec<Architecture> {
+    match task {
+        Some(task) if task.architecture().as_deref() == Some("ARM64") => vec![Architecture::Arm],
+        Some(_) => vec![Architecture::X86],
+        None => policy.spec.selector.architectures.clone(),
+    }
 }
 
 /// As OCI spells it.

@@ -25,15 +25,17 @@ mod tests;
 
 pub use code::{Code, State};
 pub use finding::{Finding, Totals};
-pub use needs::{Actions, Endpoint, required_actions};
+pub use image::wanted_architectures;
+pub use needs::{Actions, Endpoint, named_log_groups, required_actions, runs_on_fargate};
 pub use sight::{
     Architectures, Attachments, Cidr, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route,
-    RouteTable, SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, VpcEndpoint,
+    RouteTable, SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, Unseen, VpcEndpoint,
 };
 
 /// Judges what was seen. The root of the tree has the worst state of all below.
 pub fn examine(sight: &Sight) -> Finding {
-    let mut parts = Vec::new();
+    let unseen = sight.unseen.iter().map(|unseen| Finding::not_seen(&unseen.subject, &unseen.why, unseen.action));
+    let mut parts: Vec<Finding> = unseen.collect();
     parts.extend(sight.network.as_ref().map(|network| network::judge(sight, network)));
     parts.extend(sight.image.as_ref().map(|image| image::judge(sight, image)));
     parts.extend(sight.task.as_ref().map(|_| roles::judge(sight)));

@@ -4,11 +4,13 @@
 //! not know: whether any of it is there.
 
 use super::sight::Sight;
-use crate::definition::Container;
+use crate::definition::{Container, TaskDefinition};
 use crate::ids::{Arn, Region};
 use crate::intent::{Site, policy_arns};
+use crate::json::Value;
 use crate::keys::{container, nested};
 use crate::policy::{LogConfiguration, Logging};
+use crate::target::MadeFor;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// A service that tasks reach through an endpoint of a VPC.
@@ -282,6 +284,28 @@ fn logs_with_awslogs(sight: &Sight) -> bool {
         task.containers().any(|app| driver(app).unwrap_or(false))
     });
     by_policy || by_task
+}
+
+/// Log groups that containers name in the task's own Region, and whether a container says that the group be created.
+pub fn named_log_groups(task: &TaskDefinition, region: &Region) -> BTreeMap<String, bool> {
+    let mut groups = BTreeMap::new();
+    for log in task.containers().filter_map(|app| app.get(container::LOG_CONFIGURATION)) {
+        let option = |name: &str| log.get(nested::OPTIONS)?.get(name)?.as_str();
+        let is_awslogs = log.get(nested::LOG_DRIVER).and_then(Value::as_str).as_deref() == Some("awslogs");
+        let is_here = option("awslogs-region").is_none_or(|named| named == region.as_str());
+        if let Some(group) = option("awslogs-group").filter(|_| is_awslogs && is_here) {
+            let is_created = option("awslogs-create-group").as_deref() == Some("true");
+            *groups.entry(group.into_owned()).or_insert(false) |= is_created;
+        }
+    }
+    groups
+}
+
+/// Whether a definition's tasks run on Fargate: what it requires, or else what ECS says that it could run on.
+pub fn runs_on_fargate(task: &TaskDefinition) -> bool {
+    let could = task.requires_compatibilities().is_empty()
+        && task.described().compatibilities.iter().any(|word| word == "FARGATE");
+    could || MadeFor::read(task).includes_fargate()
 }
 
 /// Services that secrets of the definition come from. Which key encrypts them does not stand in it.

@@ -52,6 +52,8 @@ pub struct Sight {
     pub region: Region,
     /// The policy whose sidecar is meant.
     pub policy: Policy,
+    /// What was asked for and could not be seen at all.
+    pub unseen: Vec<Unseen>,
     /// The network, if one is examined.
     pub network: Option<Network>,
     /// The task definition, if one is examined.
@@ -68,6 +70,17 @@ pub struct Sight {
     pub log_groups: Vec<LogGroup>,
     /// The trails that log in this Region.
     pub trails: Seen<Vec<Trail>>,
+}
+
+/// Something that was asked for and could not be seen at all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unseen {
+    /// What: `service shop/web`.
+    pub subject: String,
+    /// AWS's words, for people.
+    pub why: String,
+    /// The action to grant.
+    pub action: &'static str,
 }
 
 /// The network of tasks.

@@ -3,7 +3,10 @@
 mod broken;
 mod world;
 
-use super::{Code, Finding, Seen, State, examine, required_actions};
+use super::{
+    Code, Finding, Seen, State, examine, named_log_groups, required_actions, runs_on_fargate, wanted_architectures,
+};
+use crate::policy::Architecture;
 use broken::BROKEN;
 use world::{healthy, vpc};
 
@@ -120,6 +123,26 @@ fn secrets_and_container_instances_need_more_endpoints() {
         .map(|finding| finding.subject.clone())
         .collect();
     assert_eq!(missing, ["secretsmanager", "ssm", "ecs", "ecs-agent", "ecs-telemetry"]);
+}
+
+#[test]
+fn a_definition_says_where_it_logs_what_it_runs_on_and_for_which_architecture() {
+    let mut sight = healthy();
+    let read = |sight: &super::Sight| {
+        let task = sight.task.as_ref().expect("a definition");
+        let groups: Vec<(String, bool)> = named_log_groups(task, &sight.region).into_iter().collect();
+        (groups, runs_on_fargate(task), wanted_architectures(&sight.policy, Some(task)))
+    };
+    let group = |is_created| vec![("/shop/web".to_owned(), is_created)];
+    assert_eq!(read(&sight), (group(false), true, vec![Architecture::X86]));
+    world::definition(&mut sight, |text| {
+        text.replace(r#""awslogs-region""#, r#""awslogs-create-group":"true","awslogs-region""#)
+            .replace(r#"["FARGATE"]"#, r#"["EC2"],"runtimePlatform":{"cpuArchitecture":"ARM64"}"#)
+    });
+    assert_eq!(read(&sight), (group(true), false, vec![Architecture::Arm]));
+    world::definition(&mut sight, |text| text.replace(r#"region":"eu-west-1""#, r#"region":"eu-north-1""#));
+    assert_eq!(read(&sight).0, [], "another Region's log groups are not looked for here");
+    assert_eq!(wanted_architectures(&sight.policy, None), [Architecture::X86, Architecture::Arm]);
 }
 
 #[test]

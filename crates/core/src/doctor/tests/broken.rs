@@ -4,7 +4,7 @@ use super::world::{
     attached, definition, endpoint, endpoints, execution_role, group, https, open, route, simulate, task_role,
     the_trail, vpc, without,
 };
-use crate::doctor::{Architectures, Code, Network, PeerSight, Seen, Selectors, Sight, Simulated};
+use crate::doctor::{Architectures, Code, Network, PeerSight, Seen, Selectors, Sight, Simulated, Unseen};
 
 type Break = fn(&mut Sight);
 
@@ -24,6 +24,11 @@ const ALL: &str = r#"{"Effect":"Allow","Principal":"*","Action":"*","Resource":"
 
 pub(super) const BROKEN: &[(Code, &str, Break)] = &[
     // --- network
+    (Code::NotSeen, "service denied", |s| {
+        let unseen =
+            Unseen { subject: "service shop/web".to_owned(), why: "denied".to_owned(), action: "ecs:DescribeServices" };
+        s.unseen.push(unseen);
+    }),
     (Code::NotSeen, "attributes denied", |s| vpc(s).dns_support = denied()),
     (Code::NotSeen, "subnets denied", |s| vpc(s).subnets = denied()),
     (Code::NotSeen, "route tables denied", |s| vpc(s).route_tables = denied()),

@@ -19,6 +19,7 @@ pub(super) fn healthy() -> Sight {
         account: "111122223333".parse().expect("an account"),
         region: "eu-west-1".parse().expect("a Region"),
         policy: Policy::preset("xray-daemon").expect("a preset"),
+        unseen: Vec::new(),
         network: Some(Network::Vpc(Box::new(network()))),
         task: Some(TaskDefinition::parse(DEFINITION).expect("a definition")),
         on_fargate: true,
