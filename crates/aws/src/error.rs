@@ -171,7 +171,7 @@ pub enum Error {
 
 impl Error {
     /// Makes an error of a call that had no success and may be repeated safely.
-    pub(crate) fn call<E>(operation: &'static str, object: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
+    pub fn call<E>(operation: &'static str, object: impl Into<String>, error: &SdkError<E, HttpResponse>) -> Self
     where
         E: ProvideErrorMetadata + StdError + 'static,
     {
@@ -202,12 +202,12 @@ impl Error {
     }
 
     /// Whether AWS forbade the call.
-    pub(crate) fn is_denied(&self) -> bool {
+    pub fn is_denied(&self) -> bool {
         matches!(self, Self::Call { failure: Failure::Denied, .. })
     }
 
     /// Whether AWS answered the call with one of these codes.
-    pub(crate) fn is_code(&self, codes: &[&str]) -> bool {
+    pub fn is_code(&self, codes: &[&str]) -> bool {
         matches!(self, Self::Call { said, .. } if said.is(codes))
     }
 

@@ -36,6 +36,7 @@ pub(super) fn judge(sight: &Sight, network: &Network) -> Finding {
             "network",
             format!("{how}: the tasks use their instances' network; name its VPC with --vpc"),
         ),
+        Network::Unseen(why) => Finding::not_seen("network", why, "ec2:DescribeSubnets"),
         Network::Vpc(network) => {
             let mut parts = vec![attributes(sight, network)];
             let ways = match (&network.subnets, &network.route_tables) {

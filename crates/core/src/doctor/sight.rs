@@ -90,6 +90,8 @@ pub enum Network {
     Vpc(Box<TaskNetwork>),
     /// The instances' own network, of which the service says nothing; the network mode or launch type, for people.
     Instances(String),
+    /// A service's subnets could not be seen; AWS's words.
+    Unseen(String),
 }
 
 /// A VPC as the tasks in it meet it.

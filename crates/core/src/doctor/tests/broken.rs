@@ -29,6 +29,7 @@ pub(super) const BROKEN: &[(Code, &str, Break)] = &[
             Unseen { subject: "service shop/web".to_owned(), why: "denied".to_owned(), action: "ecs:DescribeServices" };
         s.unseen.push(unseen);
     }),
+    (Code::NotSeen, "the service's subnets denied", |s| s.network = Some(Network::Unseen("denied".to_owned()))),
     (Code::NotSeen, "attributes denied", |s| vpc(s).dns_support = denied()),
     (Code::NotSeen, "subnets denied", |s| vpc(s).subnets = denied()),
     (Code::NotSeen, "route tables denied", |s| vpc(s).route_tables = denied()),

@@ -134,7 +134,7 @@ fn seen<T>(seen: &mut Seen<T>) -> &mut T {
 pub(super) fn vpc(sight: &mut Sight) -> &mut TaskNetwork {
     match sight.network.as_mut() {
         Some(Network::Vpc(network)) => network,
-        Some(Network::Instances(_)) | None => panic!("a healthy world has a VPC"),
+        Some(Network::Instances(_) | Network::Unseen(_)) | None => panic!("a healthy world has a VPC"),
     }
 }
 

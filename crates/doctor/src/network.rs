@@ -1,0 +1,273 @@
+//! VPCs: attributes, subnets, routes, endpoints and security groups.
+//!
+//! Knows: EC2's answers. Must not know: what a task needs of them.
+
+use crate::error::Error;
+use crate::subject::Place;
+use crate::{Answer, seen};
+use aws_sdk_ec2::operation::describe_vpc_attribute::DescribeVpcAttributeOutput;
+use aws_sdk_ec2::types::{self as ec2, Filter, VpcAttributeName, VpcEndpointType};
+use aws_types::SdkConfig;
+use ecs_sidecar_aws::{Chain, Error as CallError};
+use ecs_sidecar_core::doctor::{
+    Cidr, GroupRule, Network, PeerSight, Route, RouteTable, SecurityGroup, Seen, Subnet, TaskNetwork, VpcEndpoint,
+};
+use ecs_sidecar_core::ids::Region;
+use std::collections::BTreeMap;
+
+/// EC2's codes for what does not exist.
+const NO_VPC: [&str; 2] = ["InvalidVpcID.NotFound", "InvalidVpcID.Malformed"];
+const NO_SUBNET: [&str; 2] = ["InvalidSubnetID.NotFound", "InvalidSubnetID.Malformed"];
+
+/// What awsvpc takes where a service names no group.
+const DEFAULT_GROUP: &str = "default";
+
+/// The EC2 client.
+#[derive(Debug, Clone)]
+pub(crate) struct Networks {
+    client: aws_sdk_ec2::Client,
+}
+
+impl Networks {
+    /// A client.
+    pub(crate) fn new(config: &SdkConfig) -> Self {
+        Self { client: aws_sdk_ec2::Client::new(config) }
+    }
+
+    /// Looks at the network of a place.
+    pub(crate) async fn look(&self, region: &Region, place: &Place) -> Result<Network, Error> {
+        let mut network = match place {
+            Place::Instances(why) => return Ok(Network::Instances(why.clone())),
+            Place::Vpc { vpc, subnets } => {
+                TaskNetwork { task_subnets: subnets.clone(), ..self.vpc(region, vpc).await? }
+            }
+            Place::Service { service, subnets, vpc, public_address, .. } => {
+                let found = match self.vpc_of(subnets).await {
+                    Ok(found) => found,
+                    Err(Error::Call(error)) => return Ok(Network::Unseen(Chain(&error).to_string())),
+                    Err(error @ (Error::NoSuch { .. } | Error::Identity { .. } | Error::OtherVpc { .. })) => {
+                        return Err(error);
+                    }
+                };
+                if let Some(named) = vpc.as_ref().filter(|named| **named != found) {
+                    let (subject, named) = (service.clone(), named.clone());
+                    return Err(Error::OtherVpc { subject, found, named });
+                }
+                let network = self.vpc(region, &found).await?;
+                TaskNetwork { task_subnets: Some(subnets.clone()), public_address: Some(*public_address), ..network }
+            }
+        };
+        if let (Some(chosen), Seen::Yes(subnets)) = (&network.task_subnets, &network.subnets)
+            && let Some(id) = chosen.iter().find(|id| subnets.iter().all(|subnet| subnet.id != **id))
+        {
+            return Err(Error::NoSuch { what: format!("subnet {id} in {}", network.vpc) });
+        }
+        if let Place::Service { groups, .. } = place {
+            network.task_groups =
+                Some(if groups.is_empty() { self.default_group(&network.vpc).await } else { groups.clone() });
+        }
+        Ok(Network::Vpc(Box::new(network)))
+    }
+
+    async fn vpc(&self, region: &Region, vpc: &str) -> Result<TaskNetwork, Error> {
+        let (cidrs, dns_support, dns_hostnames, subnets, route_tables, endpoints, security_groups, s3_prefix_list) = tokio::join!(
+            self.cidrs(vpc),
+            self.attribute(vpc, VpcAttributeName::EnableDnsSupport, DescribeVpcAttributeOutput::enable_dns_support),
+            self.attribute(vpc, VpcAttributeName::EnableDnsHostnames, DescribeVpcAttributeOutput::enable_dns_hostnames),
+            self.subnets(vpc),
+            self.route_tables(vpc),
+            self.endpoints(vpc),
+            self.security_groups(vpc),
+            self.s3_prefix_list(region),
+        );
+        Ok(TaskNetwork {
+            vpc: vpc.to_owned(),
+            cidrs: cidrs?,
+            dns_support: seen(dns_support),
+            dns_hostnames: seen(dns_hostnames),
+            subnets: seen(subnets),
+            task_subnets: None,
+            route_tables: seen(route_tables),
+            endpoints: seen(endpoints),
+            security_groups: seen(security_groups),
+            task_groups: None,
+            public_address: None,
+            s3_prefix_list,
+        })
+    }
+
+    /// The VPC's ranges; none if nobody may see them, for they serve only the commands that mend.
+    async fn cidrs(&self, vpc: &str) -> Result<Vec<Cidr>, Error> {
+        let sent = self.client.describe_vpcs().vpc_ids(vpc).send().await;
+        match sent.map_err(|error| CallError::call("DescribeVpcs", vpc, &error)) {
+            Ok(answer) => {
+                let no_such = || Error::NoSuch { what: format!("VPC {vpc}") };
+                let found = answer.vpcs().first().ok_or_else(no_such)?;
+                let more = found.cidr_block_association_set().iter().filter_map(|block| block.cidr_block());
+                let mut cidrs: Vec<Cidr> =
+                    found.cidr_block().into_iter().chain(more).filter_map(|cidr| cidr.parse().ok()).collect();
+                cidrs.dedup();
+                Ok(cidrs)
+            }
+            Err(error) if error.is_code(&NO_VPC) => Err(Error::NoSuch { what: format!("VPC {vpc}") }),
+            Err(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The VPC of a service's subnets.
+    async fn vpc_of(&self, subnets: &[String]) -> Result<String, Error> {
+        let sent = self.client.describe_subnets().set_subnet_ids(Some(subnets.to_vec())).send().await;
+        let what = subnets.join(", ");
+        let no_such = || Error::NoSuch { what: format!("subnet {what}") };
+        match sent.map_err(|error| CallError::call("DescribeSubnets", what.clone(), &error)) {
+            Ok(answer) => {
+                answer.subnets().first().and_then(|subnet| subnet.vpc_id()).map(str::to_owned).ok_or_else(no_such)
+            }
+            Err(error) if error.is_code(&NO_SUBNET) => Err(no_such()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// One attribute; a call answers one alone.
+    async fn attribute(
+        &self,
+        vpc: &str,
+        name: VpcAttributeName,
+        read: fn(&DescribeVpcAttributeOutput) -> Option<&ec2::AttributeBooleanValue>,
+    ) -> Answer<bool> {
+        let sent = self.client.describe_vpc_attribute().vpc_id(vpc).attribute(name).send().await;
+        let answer = sent.map_err(|error| CallError::call("DescribeVpcAttribute", vpc, &error))?;
+        Ok(read(&answer).and_then(|value| value.value()).unwrap_or(false))
+    }
+
+    async fn subnets(&self, vpc: &str) -> Answer<Vec<Subnet>> {
+        let pages = self.client.describe_subnets().filters(of_vpc(vpc)).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await;
+        let all = all.map_err(|error| CallError::call("DescribeSubnets", vpc, &error))?;
+        let subnet = |subnet: ec2::Subnet| {
+            let cidr = subnet.cidr_block().and_then(|cidr| cidr.parse().ok());
+            Some(Subnet { id: subnet.subnet_id?, zone: subnet.availability_zone.unwrap_or_default(), cidr })
+        };
+        Ok(all.into_iter().filter_map(subnet).collect())
+    }
+
+    async fn route_tables(&self, vpc: &str) -> Answer<Vec<RouteTable>> {
+        let pages = self.client.describe_route_tables().filters(of_vpc(vpc)).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await;
+        let all = all.map_err(|error| CallError::call("DescribeRouteTables", vpc, &error))?;
+        Ok(all.iter().map(route_table).collect())
+    }
+
+    async fn endpoints(&self, vpc: &str) -> Answer<Vec<VpcEndpoint>> {
+        let pages = self.client.describe_vpc_endpoints().filters(of_vpc(vpc)).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await;
+        let all = all.map_err(|error| CallError::call("DescribeVpcEndpoints", vpc, &error))?;
+        // Some emulators know no filters here.
+        Ok(all.into_iter().filter(|endpoint| endpoint.vpc_id() == Some(vpc)).filter_map(endpoint).collect())
+    }
+
+    async fn groups_of(&self, vpc: &str) -> Answer<Vec<ec2::SecurityGroup>> {
+        let pages = self.client.describe_security_groups().filters(of_vpc(vpc)).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await;
+        all.map_err(|error| CallError::call("DescribeSecurityGroups", vpc, &error))
+    }
+
+    async fn security_groups(&self, vpc: &str) -> Answer<BTreeMap<String, SecurityGroup>> {
+        let group = |group: ec2::SecurityGroup| {
+            let rules = |permissions: &[ec2::IpPermission]| permissions.iter().flat_map(rules).collect();
+            let sides = SecurityGroup {
+                inbound: rules(group.ip_permissions()),
+                outbound: rules(group.ip_permissions_egress()),
+            };
+            Some((group.group_id?, sides))
+        };
+        Ok(self.groups_of(vpc).await?.into_iter().filter_map(group).collect())
+    }
+
+    /// The group that tasks get where a service names none; nothing if nobody may see it.
+    async fn default_group(&self, vpc: &str) -> Vec<String> {
+        let all = self.groups_of(vpc).await.unwrap_or_default();
+        all.into_iter()
+            .filter(|group| group.group_name() == Some(DEFAULT_GROUP))
+            .filter_map(|group| group.group_id)
+            .collect()
+    }
+
+    async fn s3_prefix_list(&self, region: &Region) -> Seen<String> {
+        let name = format!("com.amazonaws.{region}.s3");
+        let filter = Filter::builder().name("prefix-list-name").values(&name).build();
+        let pages = self.client.describe_prefix_lists().filters(filter).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await;
+        match seen(all.map_err(|error| CallError::call("DescribePrefixLists", &*name, &error))) {
+            Seen::Yes(lists) => match lists.into_iter().find_map(|list| list.prefix_list_id) {
+                Some(id) => Seen::Yes(id),
+                None => Seen::No(format!("there is no prefix list {name}")),
+            },
+            Seen::No(why) => Seen::No(why),
+        }
+    }
+}
+
+fn of_vpc(vpc: &str) -> Filter {
+    Filter::builder().name("vpc-id").values(vpc).build()
+}
+
+fn route_table(table: &ec2::RouteTable) -> RouteTable {
+    let route = |route: &ec2::Route| {
+        let destination = route.destination_cidr_block().or(route.destination_prefix_list_id())?;
+        let target = [
+            route.nat_gateway_id(),
+            route.gateway_id(),
+            route.transit_gateway_id(),
+            route.vpc_peering_connection_id(),
+            route.network_interface_id(),
+            route.instance_id(),
+            route.local_gateway_id(),
+            route.carrier_gateway_id(),
+            route.core_network_arn(),
+        ];
+        let target = target.into_iter().flatten().next().unwrap_or("an unknown target");
+        Some(Route { destination: destination.to_owned(), target: target.to_owned() })
+    };
+    let in_force = table.routes().iter().filter(|route| route.state() != Some(&ec2::RouteState::Blackhole));
+    RouteTable {
+        id: table.route_table_id().unwrap_or_default().to_owned(),
+        is_main: table.associations().iter().any(|association| association.main() == Some(true)),
+        subnets: table.associations().iter().filter_map(|one| one.subnet_id().map(str::to_owned)).collect(),
+        routes: in_force.filter_map(route).collect(),
+    }
+}
+
+fn endpoint(endpoint: ec2::VpcEndpoint) -> Option<VpcEndpoint> {
+    let groups =
+        endpoint.groups.map(|groups| groups.into_iter().filter_map(|group| group.group_id).collect::<Vec<_>>());
+    Some(VpcEndpoint {
+        id: endpoint.vpc_endpoint_id?,
+        service: endpoint.service_name?,
+        is_gateway: endpoint.vpc_endpoint_type == Some(VpcEndpointType::Gateway),
+        state: endpoint.state.map(|state| state.as_str().to_owned()).unwrap_or_default(),
+        private_dns: endpoint.private_dns_enabled.map_or_else(|| untold("private DNS"), Seen::Yes),
+        subnets: endpoint.subnet_ids.unwrap_or_default(),
+        route_tables: endpoint.route_table_ids.unwrap_or_default(),
+        groups: groups.map_or_else(|| untold("security groups"), Seen::Yes),
+        policy: endpoint.policy_document.map_or_else(|| untold("policy"), Seen::Yes),
+    })
+}
+
+/// A rule for several peers as one for each.
+fn rules(permission: &ec2::IpPermission) -> Vec<GroupRule> {
+    let ranges = permission.ip_ranges().iter().filter_map(|range| range.cidr_ip()?.parse().ok().map(PeerSight::Range));
+    let groups = permission.user_id_group_pairs().iter().filter_map(|pair| pair.group_id().map(str::to_owned));
+    let lists = permission.prefix_list_ids().iter().filter_map(|list| list.prefix_list_id().map(str::to_owned));
+    let peers = ranges.chain(groups.map(PeerSight::Group)).chain(lists.map(PeerSight::PrefixList));
+    let rule = |peer| GroupRule {
+        protocol: permission.ip_protocol().unwrap_or_default().to_owned(),
+        ports: permission.from_port().zip(permission.to_port()),
+        peer,
+    };
+    peers.map(rule).collect()
+}
+
+fn untold<T>(what: &str) -> Seen<T> {
+    Seen::No(format!("EC2 did not tell the endpoint's {what}"))
+}
