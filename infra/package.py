@@ -16,6 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 BINARY = "reconcile"
+PACKAGE = "ecs-sidecar-reconcile"
 # What provided.al2023 has. A binary that was linked against a newer one does not start there.
 NEWEST_GLIBC = (2, 34)
 # Lambda's architectures: Rust's target, and e_machine of the ELF header.
@@ -58,8 +59,10 @@ def build(profile, architecture):
     """Runs cargo, for this machine if `architecture` is None; returns the binary's path."""
     if not shutil.which("cargo"):
         raise CannotPackage("cargo is not installed\nhint: https://rustup.rs")
-    # With the features of the whole workspace, so that what tests have built need not be built again.
-    command = ["cargo", "build", "--locked", "--profile", profile, "--workspace", "--bin", BINARY]
+    # Lambda gets the function's own features: the command line's would link what only a person's machine needs. Here,
+    # those of the whole workspace, so that what tests have built need not be built again.
+    features = ["--package", PACKAGE] if architecture else ["--workspace"]
+    command = ["cargo", "build", "--locked", "--profile", profile, *features, "--bin", BINARY]
     environment = dict(os.environ)
     directory = Path(environment.get("CARGO_TARGET_DIR") or ROOT / "target")
     target = architecture and ARCHITECTURES[architecture][0]

@@ -1,7 +1,8 @@
 //! What can be said on the command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
-use ecs_sidecar_core::ids::{AccountId, ImageDigest, Region};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use ecs_sidecar_core::ids::{AccountId, Family, ImageDigest, Region, SubnetId, VpcId};
+use ecs_sidecar_doctor::ServiceName;
 use std::path::PathBuf;
 
 /// Adds a sidecar to Amazon ECS task definitions, losslessly and reversibly.
@@ -66,6 +67,19 @@ Examples:
   ecs-sidecar check --format json taskdef.json    findings with rule, path and message")]
     Check(Arguments),
 
+    /// Look whether a task with the sidecar reaches what it needs without internet, and whether events will come
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar doctor --service shop/checkout              its network, image, roles and logs; the account's trail
+  ecs-sidecar doctor --vpc vpc-0123456789abcdef0          all subnets of it without a way to the internet
+  ecs-sidecar doctor --family checkout                    image, roles, logs and trail alone
+  ecs-sidecar doctor --vpc vpc-0123456789abcdef0 --family checkout --format json
+
+Nothing is written: every call to AWS is a read, and what AWS refuses to show is not checked, with the action to
+grant. Network ACLs, service control policies and what lies behind a NAT or transit gateway are not looked at.
+Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
+    Doctor(DoctorArguments),
+
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -87,6 +101,8 @@ Example:
 pub(crate) enum ReferenceTopic {
     /// Verbs and options
     Cli,
+    /// Codes of `doctor`
+    Doctor,
     /// Reason codes
     Reasons,
     /// Rules of `check`
@@ -143,6 +159,58 @@ pub(crate) struct Arguments {
     /// The instance's role will do where a definition for EC2 or EXTERNAL has no task role
     #[arg(long, help_heading = "What cannot be seen in the file")]
     pub(crate) trust_instance_role: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["service", "vpc", "family"]))]
+pub(crate) struct DoctorArguments {
+    /// Service, with the network, roles and images of its task definition
+    #[arg(long, value_name = "CLUSTER/NAME", conflicts_with_all = ["family", "subnets"])]
+    pub(crate) service: Option<ServiceName>,
+
+    /// VPC; with --service, that of the container instances
+    #[arg(long, value_name = "ID")]
+    pub(crate) vpc: Option<VpcId>,
+
+    /// Subnets of the VPC that tasks run in [default: all without a way to the internet]
+    #[arg(long, value_name = "ID,...", value_delimiter = ',', requires = "vpc")]
+    pub(crate) subnets: Vec<SubnetId>,
+
+    /// Family, whose newest ACTIVE revision is looked at
+    #[arg(long, value_name = "NAME")]
+    pub(crate) family: Option<Family>,
+
+    /// Policy: the name of a preset, or a file
+    #[arg(long, value_name = "PRESET|FILE", default_value = "xray-daemon", value_hint = ValueHint::FilePath)]
+    pub(crate) policy: String,
+
+    /// Prefix of the pull-through cache rule for public.ecr.aws; ROOT for a rule without one
+    #[arg(long, value_name = "PREFIX", default_value = ecs_sidecar_core::names::DEFAULT_CACHE_PREFIX, value_parser = ecs_sidecar_core::image::cache_prefix)]
+    pub(crate) cache_prefix: String,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: DoctorFormat,
+
+    /// Region to look at [default: AWS_REGION, then that of the profile]
+    #[arg(long, value_name = "REGION", help_heading = "How AWS is asked")]
+    pub(crate) region: Option<Region>,
+
+    /// Profile of the AWS configuration [default: AWS_PROFILE, then default]
+    #[arg(long, value_name = "NAME", help_heading = "How AWS is asked")]
+    pub(crate) profile: Option<String>,
+
+    /// Endpoint of all services, for emulators [default: AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL", help_heading = "How AWS is asked")]
+    pub(crate) endpoint_url: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DoctorFormat {
+    /// A tree for people
+    Text,
+    /// The same tree for machines
+    Json,
 }
 
 fn role(text: &str) -> Result<String, String> {

@@ -2,6 +2,7 @@
 
 use ecs_sidecar_core::definition::InputError;
 use ecs_sidecar_core::policy::PolicyError;
+use ecs_sidecar_doctor::Error as DoctorError;
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -41,6 +42,10 @@ pub(crate) enum Error {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    #[error(transparent)]
+    Doctor(#[from] DoctorError),
+    #[error("cannot start")]
+    Runtime(#[source] std::io::Error),
     #[error("cannot write the answer")]
     Write(#[source] std::io::Error),
 }
@@ -54,7 +59,18 @@ impl From<std::io::Error> for Error {
 impl Error {
     fn hint(&self) -> Option<String> {
         match self {
-            Self::Read { .. }
+            Self::Doctor(DoctorError::Call(error)) if error.label() == "unavailable" => {
+                Some("has `aws sts get-caller-identity` an answer here, with the same profile and Region?".to_owned())
+            }
+            Self::Doctor(DoctorError::Call(_)) => {
+                Some("whose credentials are these? `aws sts get-caller-identity` tells".to_owned())
+            }
+            Self::Doctor(DoctorError::NoSuch { .. }) => {
+                Some("is it in this account and Region? --profile and --region choose others".to_owned())
+            }
+            Self::Doctor(DoctorError::Identity { .. } | DoctorError::OtherVpc { .. })
+            | Self::Runtime(_)
+            | Self::Read { .. }
             | Self::Write(_)
             | Self::AwsConfiguration { .. }
             | Self::Configured { .. }
@@ -84,7 +100,13 @@ impl Error {
     /// 1 where the input is at fault, 2 for anything else.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
-            Self::NotUtf8 { .. } | Self::Empty { .. } | Self::Input { .. } | Self::Policy { .. } => ExitCode::from(1),
+            Self::NotUtf8 { .. }
+            | Self::Empty { .. }
+            | Self::Input { .. }
+            | Self::Policy { .. }
+            | Self::Doctor(DoctorError::OtherVpc { .. }) => ExitCode::from(1),
+            Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
+            | Self::Runtime(_) => ExitCode::from(2),
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }

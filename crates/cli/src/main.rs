@@ -1,14 +1,16 @@
-//! `ecs-sidecar`: the operator's decisions on the command line, for files and pipelines.
+//! `ecs-sidecar`: the operator's decisions on the command line, for files and pipelines, and a doctor for networks.
 //!
 //! Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.
 
 mod arguments;
 mod diff;
+mod doctor;
 mod error;
 mod input;
 mod mask;
 mod reference;
 mod site;
+mod tree;
 mod verbs;
 
 use arguments::{Cli, Verb};
@@ -39,6 +41,7 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Inject(arguments) => verbs::inject(&arguments, out),
         Verb::Remove(arguments) => verbs::remove(&arguments, out),
         Verb::Check(arguments) => verbs::check(&arguments, out),
+        Verb::Doctor(arguments) => doctor::run(&arguments, out),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -4,6 +4,7 @@ use crate::arguments::{Cli, ReferenceTopic};
 use crate::error::Error;
 use clap::CommandFactory as _;
 use ecs_sidecar_core::check::Rule;
+use ecs_sidecar_core::doctor::Code;
 use ecs_sidecar_core::reason::Reason;
 use std::io::Write;
 
@@ -16,6 +17,13 @@ pub(crate) fn write(topic: ReferenceTopic, out: &mut dyn Write) -> Result<(), Er
             writeln!(out, "| code | meaning |\n| --- | --- |")?;
             for reason in Reason::ALL {
                 writeln!(out, "| `{}` | {} |", reason.label(), reason.meaning())?;
+            }
+            Ok(())
+        }
+        ReferenceTopic::Doctor => {
+            writeln!(out, "| code | state | meaning |\n| --- | --- | --- |")?;
+            for code in Code::ALL {
+                writeln!(out, "| `{}` | {} | {} |", code.label(), code.state().label(), code.meaning())?;
             }
             Ok(())
         }

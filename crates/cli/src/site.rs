@@ -52,6 +52,11 @@ impl Site {
     }
 }
 
+/// Fails if the AWS configuration has no profile of that name.
+pub(crate) fn profile_must_exist(name: &str) -> Result<(), Error> {
+    Configuration::load(Some(name)).map(drop)
+}
+
 /// What the ARNs of a definition say. The revision's own says most; the others count only if they agree.
 struct Arns {
     account: Option<AccountId>,
