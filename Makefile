@@ -53,7 +53,7 @@ test-rust: ## Unit, property, case and CLI tests
 
 .PHONY: test-alone
 test-alone: ## Each crate builds alone, without what another one switches on
-	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar ecs-sidecar-reconcile; do \
+	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar-doctor ecs-sidecar ecs-sidecar-reconcile; do \
 	  cargo check --locked --package $$crate || exit 1; done
 
 .PHONY: test-program
@@ -75,8 +75,8 @@ test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injectio
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_segment.py tests/python/test_python_app.py
 
 .PHONY: test-emulator
-test-emulator: .venv/stamp ## The deployed stack, through its queue, in an emulator
-	cargo build --locked --workspace --bin ecs-fake
+test-emulator: .venv/stamp ## The deployed stack, through its queue, and the doctor, in an emulator
+	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
 	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
 	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
 

@@ -68,6 +68,7 @@ class Wire:
     def _handler(wire):
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body together: in two packets the second waits for the first one's receipt
 
             def do_POST(self):
                 body = self.rfile.read(int(self.headers.get("Content-Length") or 0))

@@ -128,8 +128,11 @@ fn account_and_region_come_from_arns_and_then_from_the_configuration() {
 #[test]
 fn the_committed_references_are_what_the_program_prints() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    for (topic, file) in [("cli", "docs/cli.md"), ("rules", "docs/rules.md"), ("reasons", "docs/reasons.md")] {
-        let committed = std::fs::read_to_string(format!("{root}/{file}")).expect(file);
+    let references =
+        [("cli", "cli.md"), ("rules", "rules.md"), ("doctor", "doctor.md"), ("reasons", "reasons.md")];
+    for (topic, file) in references {
+        let file = format!("docs/{file}");
+        let committed = std::fs::read_to_string(format!("{root}/{file}")).expect("a reference");
         let printed = run_in(&["reference", topic], b"", &[]).out;
         assert!(committed.contains(printed.trim_end()), "print it anew: ecs-sidecar reference {topic}");
     }
@@ -142,6 +145,8 @@ fn help_has_examples_and_completions_are_for_every_shell() {
         assert_eq!(help.code, Some(0));
         assert!(help.out.contains("Examples:") && help.out.contains("--trust-instance-role"), "{}", help.out);
     }
+    let doctor = run_in(&["doctor", "--help"], b"", &[]);
+    assert!(doctor.code == Some(0) && doctor.out.contains("Examples:"), "{}", doctor.out);
     for shell in ["bash", "elvish", "fish", "powershell", "zsh"] {
         assert!(run_in(&["completions", shell], b"", &[]).out.contains("ecs-sidecar"), "{shell}");
     }

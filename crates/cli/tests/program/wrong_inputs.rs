@@ -71,6 +71,25 @@ fn options_that_cannot_be_right_name_the_allowed_shape() {
 }
 
 #[test]
+fn the_doctor_wants_to_know_what_to_look_at() {
+    for (options, wanted) in [
+        (vec![], "--service <CLUSTER/NAME>|--vpc <ID>|--family <NAME>"),
+        (vec!["--vpc", "vpc-1"], "is not a VPC's id such as"),
+        (vec!["--vpc", "vpc-0a1b2c3d", "--subnets", "10.0.0.0/8"], "is not a subnet's id such as"),
+        (vec!["--service", "checkout"], "must be CLUSTER/NAME"),
+        (vec!["--service", "shop/checkout", "--family", "checkout"], "cannot be used with"),
+        (vec!["--family", "checkout", "--format", "patch"], "possible values: text, json"),
+        (vec!["--family", "checkout", "--profile", "nope"], "there is no profile nope"),
+    ] {
+        let run = run_in(&[vec!["doctor"], options].concat(), b"", &[("HOME", "/nonexistent")]);
+        assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{}", run.err);
+        assert!(run.err.contains(wanted), "{}", run.err);
+    }
+    let run = run_in(&["doctor", "--family", "checkout", "--policy", "nope"], b"", &[("HOME", "/nonexistent")]);
+    assert!(run.code == Some(1) && run.err.contains("there is no preset"), "{}", run.err);
+}
+
+#[test]
 fn a_policy_at_fault_is_told_by_path_line_and_what_is_allowed() {
     let folder = std::env::temp_dir().join(format!("ecs-sidecar-policies-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");
