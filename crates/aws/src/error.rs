@@ -202,7 +202,7 @@ impl Error {
     }
 
     /// Whether AWS forbade the call.
-    pub fn is_denied(&self) -> bool {
+    pub(crate) fn is_denied(&self) -> bool {
         matches!(self, Self::Call { failure: Failure::Denied, .. })
     }
 

@@ -64,12 +64,13 @@ impl Doctor {
     pub async fn look(&self, region: &Region, question: &Question) -> Result<Sight, Error> {
         let account = self.account().await?;
         let subject = self.subjects.find(question).await?;
-        let network = OptionFuture::from(subject.place.as_ref().map(|place| self.networks.look(region, place)));
+        let network =
+            OptionFuture::from(subject.place.as_ref().map(|place| self.networks.look(&account, region, place)));
         // Where a task is, and what it has, decides what the roles must be allowed.
         let groups = subject.task.as_ref().map(|task| named_log_groups(task, region)).unwrap_or_default();
         let mut sight = Sight {
             subject: question.subject(),
-            account,
+            account: account.clone(),
             region: region.clone(),
             policy: question.policy.clone(),
             unseen: subject.unseen,

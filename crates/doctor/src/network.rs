@@ -10,10 +10,10 @@ use aws_sdk_ec2::types::{self as ec2, Filter, VpcAttributeName, VpcEndpointType}
 use aws_types::SdkConfig;
 use ecs_sidecar_aws::{Chain, Error as CallError};
 use ecs_sidecar_core::doctor::{
-    Cidr, GroupRule, Network, PeerSight, Route, RouteTable, SecurityGroup, Seen, Subnet, TaskNetwork, VpcEndpoint,
+    Cidr, Endpoints, GroupRule, Network, PeerSight, Route, RouteTable, SecurityGroup, Seen, Subnet, TaskNetwork,
+    VpcEndpoint,
 };
-use ecs_sidecar_core::ids::Region;
-use std::collections::BTreeMap;
+use ecs_sidecar_core::ids::{AccountId, Region};
 
 /// EC2's codes for what does not exist.
 const NO_VPC: [&str; 2] = ["InvalidVpcID.NotFound", "InvalidVpcID.Malformed"];
@@ -21,6 +21,13 @@ const NO_SUBNET: [&str; 2] = ["InvalidSubnetID.NotFound", "InvalidSubnetID.Malfo
 
 /// What awsvpc takes where a service names no group.
 const DEFAULT_GROUP: &str = "default";
+
+/// What DescribeVpcs says; nothing if nobody may see it.
+#[derive(Debug, Default)]
+struct Own {
+    cidrs: Vec<Cidr>,
+    owner: Option<String>,
+}
 
 /// The EC2 client.
 #[derive(Debug, Clone)]
@@ -35,13 +42,14 @@ impl Networks {
     }
 
     /// Looks at the network of a place.
-    pub(crate) async fn look(&self, region: &Region, place: &Place) -> Result<Network, Error> {
-        let mut network = match place {
+    pub(crate) async fn look(&self, account: &AccountId, region: &Region, place: &Place) -> Result<Network, Error> {
+        let network = match place {
             Place::Instances(why) => return Ok(Network::Instances(why.clone())),
             Place::Vpc { vpc, subnets } => {
-                TaskNetwork { task_subnets: subnets.clone(), ..self.vpc(region, vpc).await? }
+                let (network, _) = self.vpc(account, region, vpc).await?;
+                TaskNetwork { task_subnets: subnets.clone(), ..network }
             }
-            Place::Service { service, subnets, vpc, public_address, .. } => {
+            Place::Service { service, subnets, vpc, public_address, groups } => {
                 let found = match self.vpc_of(subnets).await {
                     Ok(found) => found,
                     Err(Error::Call(error)) => return Ok(Network::Unseen(Chain(&error).to_string())),
@@ -53,8 +61,14 @@ impl Networks {
                     let (subject, named) = (service.clone(), named.clone());
                     return Err(Error::OtherVpc { subject, found, named });
                 }
-                let network = self.vpc(region, &found).await?;
-                TaskNetwork { task_subnets: Some(subnets.clone()), public_address: Some(*public_address), ..network }
+                let (network, default_group) = self.vpc(account, region, &found).await?;
+                let task_groups = if groups.is_empty() { default_group.into_iter().collect() } else { groups.clone() };
+                TaskNetwork {
+                    task_subnets: Some(subnets.clone()),
+                    task_groups: Some(task_groups),
+                    public_address: Some(*public_address),
+                    ..network
+                }
             }
         };
         if let (Some(chosen), Seen::Yes(subnets)) = (&network.task_subnets, &network.subnets)
@@ -62,42 +76,50 @@ impl Networks {
         {
             return Err(Error::NoSuch { what: format!("subnet {id} in {}", network.vpc) });
         }
-        if let Place::Service { groups, .. } = place {
-            network.task_groups =
-                Some(if groups.is_empty() { self.default_group(&network.vpc).await } else { groups.clone() });
-        }
         Ok(Network::Vpc(Box::new(network)))
     }
 
-    async fn vpc(&self, region: &Region, vpc: &str) -> Result<TaskNetwork, Error> {
-        let (cidrs, dns_support, dns_hostnames, subnets, route_tables, endpoints, security_groups, s3_prefix_list) = tokio::join!(
-            self.cidrs(vpc),
+    /// The VPC, and its default security group: what tasks get where a service names none.
+    async fn vpc(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        vpc: &str,
+    ) -> Result<(TaskNetwork, Option<String>), Error> {
+        let (own, dns_support, dns_hostnames, subnets, route_tables, endpoints, groups, s3_prefix_list) = tokio::join!(
+            self.own(vpc),
             self.attribute(vpc, VpcAttributeName::EnableDnsSupport, DescribeVpcAttributeOutput::enable_dns_support),
             self.attribute(vpc, VpcAttributeName::EnableDnsHostnames, DescribeVpcAttributeOutput::enable_dns_hostnames),
             self.subnets(vpc),
             self.route_tables(vpc),
             self.endpoints(vpc),
-            self.security_groups(vpc),
+            self.groups(vpc),
             self.s3_prefix_list(region),
         );
-        Ok(TaskNetwork {
+        let own = own?;
+        let (default_group, security_groups) = match seen(groups) {
+            Seen::Yes(groups) => (default_of(&groups), Seen::Yes(groups.into_iter().filter_map(group).collect())),
+            Seen::No(why) => (None, Seen::No(why)),
+        };
+        let network = TaskNetwork {
             vpc: vpc.to_owned(),
-            cidrs: cidrs?,
+            cidrs: own.cidrs,
             dns_support: seen(dns_support),
             dns_hostnames: seen(dns_hostnames),
             subnets: seen(subnets),
             task_subnets: None,
             route_tables: seen(route_tables),
-            endpoints: seen(endpoints),
-            security_groups: seen(security_groups),
+            endpoints: visible(seen(endpoints), own.owner.as_deref(), account),
+            security_groups,
             task_groups: None,
             public_address: None,
             s3_prefix_list,
-        })
+        };
+        Ok((network, default_group))
     }
 
-    /// The VPC's ranges; none if nobody may see them, for they serve only the commands that mend.
-    async fn cidrs(&self, vpc: &str) -> Result<Vec<Cidr>, Error> {
+    /// The VPC's ranges and owner; nothing if nobody may see them, for they serve mostly the commands that mend.
+    async fn own(&self, vpc: &str) -> Result<Own, Error> {
         let sent = self.client.describe_vpcs().vpc_ids(vpc).send().await;
         match sent.map_err(|error| CallError::call("DescribeVpcs", vpc, &error)) {
             Ok(answer) => {
@@ -107,10 +129,10 @@ impl Networks {
                 let mut cidrs: Vec<Cidr> =
                     found.cidr_block().into_iter().chain(more).filter_map(|cidr| cidr.parse().ok()).collect();
                 cidrs.dedup();
-                Ok(cidrs)
+                Ok(Own { cidrs, owner: found.owner_id().map(str::to_owned) })
             }
             Err(error) if error.is_code(&NO_VPC) => Err(Error::NoSuch { what: format!("VPC {vpc}") }),
-            Err(_) => Ok(Vec::new()),
+            Err(_) => Ok(Own::default()),
         }
     }
 
@@ -166,31 +188,10 @@ impl Networks {
         Ok(all.into_iter().filter(|endpoint| endpoint.vpc_id() == Some(vpc)).filter_map(endpoint).collect())
     }
 
-    async fn groups_of(&self, vpc: &str) -> Answer<Vec<ec2::SecurityGroup>> {
+    async fn groups(&self, vpc: &str) -> Answer<Vec<ec2::SecurityGroup>> {
         let pages = self.client.describe_security_groups().filters(of_vpc(vpc)).into_paginator().items().send();
         let all = pages.collect::<Result<Vec<_>, _>>().await;
         all.map_err(|error| CallError::call("DescribeSecurityGroups", vpc, &error))
-    }
-
-    async fn security_groups(&self, vpc: &str) -> Answer<BTreeMap<String, SecurityGroup>> {
-        let group = |group: ec2::SecurityGroup| {
-            let rules = |permissions: &[ec2::IpPermission]| permissions.iter().flat_map(rules).collect();
-            let sides = SecurityGroup {
-                inbound: rules(group.ip_permissions()),
-                outbound: rules(group.ip_permissions_egress()),
-            };
-            Some((group.group_id?, sides))
-        };
-        Ok(self.groups_of(vpc).await?.into_iter().filter_map(group).collect())
-    }
-
-    /// The group that tasks get where a service names none; nothing if nobody may see it.
-    async fn default_group(&self, vpc: &str) -> Vec<String> {
-        let all = self.groups_of(vpc).await.unwrap_or_default();
-        all.into_iter()
-            .filter(|group| group.group_name() == Some(DEFAULT_GROUP))
-            .filter_map(|group| group.group_id)
-            .collect()
     }
 
     async fn s3_prefix_list(&self, region: &Region) -> Seen<String> {
@@ -206,6 +207,25 @@ impl Networks {
             Seen::No(why) => Seen::No(why),
         }
     }
+}
+
+/// Endpoints of a VPC that another account shares are seen by that account alone.
+fn visible(endpoints: Endpoints, owner: Option<&str>, account: &AccountId) -> Endpoints {
+    match owner.filter(|owner| *owner != account.as_str()) {
+        Some(owner) => Seen::No(format!("the VPC is shared by account {owner}, which alone sees its endpoints")),
+        None => endpoints,
+    }
+}
+
+fn default_of(groups: &[ec2::SecurityGroup]) -> Option<String> {
+    let default = groups.iter().find(|group| group.group_name() == Some(DEFAULT_GROUP));
+    default.and_then(|group| group.group_id()).map(str::to_owned)
+}
+
+fn group(group: ec2::SecurityGroup) -> Option<(String, SecurityGroup)> {
+    let side = |permissions: &[ec2::IpPermission]| permissions.iter().flat_map(rules).collect();
+    let sides = SecurityGroup { inbound: side(group.ip_permissions()), outbound: side(group.ip_permissions_egress()) };
+    Some((group.group_id?, sides))
 }
 
 fn of_vpc(vpc: &str) -> Filter {
@@ -270,4 +290,46 @@ fn rules(permission: &ec2::IpPermission) -> Vec<GroupRule> {
 
 fn untold<T>(what: &str) -> Seen<T> {
     Seen::No(format!("EC2 did not tell the endpoint's {what}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_endpoints_of_a_shared_vpc_are_not_taken_for_none() {
+        let account = "111122223333".parse().expect("an account");
+        let none = || Seen::Yes(Vec::new());
+        assert_eq!(visible(none(), Some("111122223333"), &account), none());
+        assert_eq!(visible(none(), None, &account), none());
+        let Seen::No(why) = visible(none(), Some("999988887777"), &account) else { panic!("they are not seen") };
+        assert!(why.contains("account 999988887777"), "{why}");
+    }
+
+    #[test]
+    fn routes_that_lead_nowhere_do_not_count() {
+        let to = |gateway: &str, state| {
+            ec2::Route::builder().destination_cidr_block("0.0.0.0/0").nat_gateway_id(gateway).state(state).build()
+        };
+        let table = ec2::RouteTable::builder()
+            .route_table_id("rtb-1")
+            .routes(to("nat-gone", ec2::RouteState::Blackhole))
+            .routes(to("nat-1", ec2::RouteState::Active));
+        let routes = route_table(&table.build()).routes;
+        assert_eq!(routes, [Route { destination: "0.0.0.0/0".to_owned(), target: "nat-1".to_owned() }]);
+    }
+
+    #[test]
+    fn a_rule_for_several_peers_is_one_for_each() {
+        let permission = ec2::IpPermission::builder()
+            .ip_protocol("tcp")
+            .from_port(443)
+            .to_port(443)
+            .ip_ranges(ec2::IpRange::builder().cidr_ip("10.0.0.0/8").build())
+            .user_id_group_pairs(ec2::UserIdGroupPair::builder().group_id("sg-1").build())
+            .prefix_list_ids(ec2::PrefixListId::builder().prefix_list_id("pl-1").build());
+        let peers: Vec<PeerSight> = rules(&permission.build()).into_iter().map(|rule| rule.peer).collect();
+        let range = PeerSight::Range("10.0.0.0/8".parse().expect("a range"));
+        assert_eq!(peers, [range, PeerSight::Group("sg-1".to_owned()), PeerSight::PrefixList("pl-1".to_owned())]);
+    }
 }

@@ -2,8 +2,11 @@
 
 import copy
 import json
+import subprocess
 
+import judge
 import pytest
+from harness.closed_vpc import REGION, TRAIL, ClosedVpc, EndpointWire, Region, put_image
 from harness.owners import create_log_groups, create_roles
 from harness.stack import REPOSITORY_ROOT
 
@@ -21,3 +24,48 @@ def definition(ministack, family):
     create_roles(ministack, mine)
     create_log_groups(ministack, mine)
     return mine
+
+
+@pytest.fixture(scope="session")
+def endpoint_wire(ministack):
+    """What lies between the doctor and the emulator."""
+    with EndpointWire(ministack) as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def doctor_region(endpoint_wire, ministack):
+    """What a Region has once: the sidecar's image, and a trail."""
+    judge.need_binary()
+    region = Region(endpoint_wire, ministack.account)
+    put_image(region.client("ecr"))
+    cloudtrail = region.client("cloudtrail")
+    cloudtrail.create_trail(Name=TRAIL, S3BucketName="audit")
+    cloudtrail.start_logging(Name=TRAIL)
+    return region
+
+
+@pytest.fixture
+def world(doctor_region, family):
+    """A VPC and a service of the test's own."""
+    return ClosedVpc(doctor_region, family)
+
+
+@pytest.fixture
+def doctor(endpoint_wire, doctor_region):
+    """Runs the program; returns exit code, answer and standard error."""
+
+    def doctor(*options, text=False, **environment):
+        known = {
+            "AWS_ENDPOINT_URL": endpoint_wire.endpoint,
+            "AWS_REGION": REGION,
+            "AWS_ACCESS_KEY_ID": doctor_region.account,
+            "AWS_SECRET_ACCESS_KEY": "emulator",
+            "HOME": "/nonexistent",
+        }
+        environment = {k: v for k, v in {**known, **environment}.items() if v is not None}
+        command = [str(judge.BINARY.resolve()), "doctor", *options, *([] if text else ["--format", "json"])]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stdout if text or not done.stdout else json.loads(done.stdout), done.stderr
+
+    return doctor

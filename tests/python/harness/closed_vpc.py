@@ -19,6 +19,7 @@ from .wire import Wire
 
 # Trails, services and images of the other tests are in another Region.
 REGION = "eu-north-1"
+TRAIL = "doctor-audit"
 XRAY_POLICY = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
 EXECUTION_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
@@ -76,8 +77,8 @@ class EndpointWire(Wire):
 class Region:
     """The clients of a Region over a wire."""
 
-    def __init__(self, wire, account):
-        self.account = account
+    def __init__(self, wire, account, name=REGION):
+        self.account, self.name = account, name
         self._wire = wire
         self._clients = {}
 
@@ -87,7 +88,7 @@ class Region:
             self._clients[service] = boto3.client(
                 service,
                 endpoint_url=self._wire.endpoint,
-                region_name=REGION,
+                region_name=self.name,
                 aws_access_key_id=self.account,
                 aws_secret_access_key="emulator",
                 config=Config(retries={"max_attempts": 1}, proxies={}),
@@ -243,3 +244,18 @@ def put_image(ecr, repository=SIDECAR_REPOSITORY, architectures=ARCHITECTURES):
         imageManifest=json.dumps(index),
         imageManifestMediaType=media_type,
     )
+
+
+def leaves(finding):
+    """All of the doctor's findings without children."""
+    return [found for found in findings(finding) if not found.get("children")]
+
+
+def findings(finding):
+    """A finding and all below it."""
+    return [finding, *(below for child in finding.get("children", []) for below in findings(child))]
+
+
+def codes(answer):
+    """The distinct codes of an answer of the doctor."""
+    return sorted({leaf["code"] for leaf in leaves(answer) if "code" in leaf})

@@ -238,7 +238,8 @@ pub(crate) fn endpoints(sight: &Sight) -> (BTreeMap<Endpoint, String>, Vec<Strin
     need(Endpoint::EcrDkr, "the manifests of a pull");
     need(Endpoint::S3, "the layers of a pull");
     if logs_with_awslogs(sight) {
-        need(Endpoint::Logs, "containers log with awslogs");
+        let why = if sight.task.is_some() { "containers log with awslogs" } else { "awslogs, taken for granted" };
+        need(Endpoint::Logs, why);
     }
     let mut unknown = Vec::new();
     for arn in sidecar_policies(sight) {

@@ -45,6 +45,9 @@ pub(super) fn judge(sight: &Sight, network: &Network) -> Finding {
                 (_, Seen::No(why)) => Err(Finding::not_seen("route tables", why, "ec2:DescribeRouteTables")),
             };
             match ways {
+                Ok(ways) if ways.subnets().next().is_none() => {
+                    parts.push(Finding::of(Code::NoSubnets, "subnets", "the VPC has none"));
+                }
                 Ok(ways) => {
                     parts.push(subnets(&ways));
                     parts.push(endpoints(sight, network, &ways));
@@ -106,9 +109,6 @@ fn subnets(ways: &Ways<'_>) -> Finding {
     let open =
         ways.open.iter().map(|(subnet, target)| Finding::ok(named(subnet), format!("internet through {target}")));
     let parts: Vec<Finding> = closed.chain(elsewhere).chain(open).collect();
-    if parts.is_empty() {
-        return Finding::ok("subnets", "none without a way to the internet");
-    }
     Finding::group("subnets of the tasks", parts)
 }
 

@@ -50,6 +50,7 @@ pub(super) const BROKEN: &[(Code, &str, Break)] = &[
         vpc(s).task_groups = None;
         group(s, "sg-endpoint").inbound = vec![https(range("10.7.0.0/16"))];
     }),
+    (Code::NoSubnets, "an empty VPC", |s| vpc(s).subnets = Seen::Yes(Vec::new())),
     (Code::InternetRoute, "no endpoint, but a NAT gateway", |s| {
         open(s);
         without(s, ".xray");
