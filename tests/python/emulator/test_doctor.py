@@ -247,6 +247,12 @@ def test_an_image_for_the_other_architecture_is_missing(doctor, world):
     assert doctor("--service", f"doctor/{world.name}", "--cache-prefix", "arm-only")[0] == 0
 
 
+def test_an_image_that_only_stands_in_the_index_is_missing(doctor, world):
+    put_image(world.client("ecr"), "half/xray/aws-xray-daemon", ["arm64"], only_named=["amd64"])
+    code, answer, _ = doctor("--service", f"doctor/{world.name}", "--cache-prefix", "half")
+    assert (code, codes(answer)) == (1, ["imageArchitectureMissing"])
+
+
 def test_a_single_image_does_not_say_for_which_architecture(doctor, world):
     ecr = world.client("ecr")
     ecr.create_repository(repositoryName="single/xray/aws-xray-daemon")

@@ -218,8 +218,9 @@ def https(**peers):
     return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **peers}
 
 
-def put_image(ecr, repository=SIDECAR_REPOSITORY, architectures=ARCHITECTURES):
-    """Puts the sidecar's image, as a cache would have it: an index and an image for each architecture."""
+def put_image(ecr, repository=SIDECAR_REPOSITORY, architectures=ARCHITECTURES, only_named=()):
+    """Puts the sidecar's image, as a cache would have it: an index and an image for each architecture; those of
+    `only_named` stand in the index alone."""
     ecr.create_repository(repositoryName=repository)
     manifests = []
     for architecture in architectures:
@@ -236,6 +237,9 @@ def put_image(ecr, repository=SIDECAR_REPOSITORY, architectures=ARCHITECTURES):
                 "platform": {"os": "linux", "architecture": architecture},
             }
         )
+    for architecture in only_named:
+        platform = {"os": "linux", "architecture": architecture}
+        manifests.append({"digest": f"sha256:{'0' * 64}", "size": 1, "platform": platform})
     media_type = "application/vnd.oci.image.index.v1+json"
     index = {"schemaVersion": 2, "mediaType": media_type, "manifests": manifests}
     ecr.put_image(

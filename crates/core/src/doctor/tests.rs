@@ -67,6 +67,17 @@ fn labels_and_meanings_are_distinct() {
 }
 
 #[test]
+fn one_trail_that_logs_writes_here_is_enough() {
+    let mut sight = healthy();
+    world::the_trail(&mut sight).home_region = "us-east-1".to_owned();
+    assert_eq!(codes(&examine(&sight)), [], "it logs all Regions, wherever it was made");
+    let mut off = world::trail();
+    off.is_logging = Seen::Yes(false);
+    sight.trails = Seen::Yes(vec![off, world::trail()]);
+    assert_eq!(codes(&examine(&sight)), []);
+}
+
+#[test]
 fn one_command_creates_just_what_is_missing() {
     let mut sight = healthy();
     vpc(&mut sight).endpoints = world::endpoints(&["ecr.dkr", "s3", "logs"]);
