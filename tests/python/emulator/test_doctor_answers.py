@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from harness import template
 from harness.closed_vpc import EXECUTION_POLICY, REGION, codes, findings, https, leaves
 from harness.ministack import free_port
 from harness.stack import REPOSITORY_ROOT
@@ -119,6 +120,32 @@ def test_the_command_that_mends_creates_what_is_missing(doctor, world):
     code, answer, _ = doctor("--service", f"doctor/{world.name}")
     # Of endpoints that CloudFormation made, ministack tells neither private DNS nor groups nor policies.
     assert (code, codes(answer)) == (0, ["notSeen"])
+
+
+def resolved(value, known):
+    """A part of the endpoints' template with its narrow policies, and its pseudo parameters filled in."""
+    if isinstance(value, list):
+        return [resolved(item, known) for item in value]
+    if not isinstance(value, dict):
+        return value
+    if "Fn::Sub" in value:
+        return re.sub(r"\$\{(AWS::\w+)\}", lambda name: known[name[1]], value["Fn::Sub"])
+    if "Fn::If" in value:
+        condition, then, otherwise = value["Fn::If"]
+        return resolved({"IsNarrow": then, "HasPrincipalAccounts": otherwise}[condition], known)
+    if "Ref" in value:
+        return known[value["Ref"]]
+    return {key: resolved(item, known) for key, item in value.items()}
+
+
+def test_the_templates_narrow_policies_let_all_pass_that_a_task_needs(doctor, world):
+    known = {"AWS::Partition": "aws", "AWS::Region": REGION, "AWS::AccountId": world.account}
+    resources = template.load(TEMPLATE)["Resources"]
+    for name, service in {"EcrApi": "ecr.api", "EcrDkr": "ecr.dkr", "S3": "s3", "Logs": "logs", "Xray": "xray"}.items():
+        document = resolved(resources[f"{name}Endpoint"]["Properties"]["PolicyDocument"], known)
+        assert document["Statement"][0]["Action"] != "*", "it is the narrow one"
+        world.policy(service, *document["Statement"])
+    assert codes(doctor("--service", f"doctor/{world.name}")[1]) == []
 
 
 # --- wrong inputs -------------------------------------------------------------------------------------------------------------------

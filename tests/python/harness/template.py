@@ -22,9 +22,9 @@ def _intrinsic(loader, suffix, node):
 _Loader.add_multi_constructor("!", _intrinsic)
 
 
-def load():
+def load(path=TEMPLATE):
     """The template, every intrinsic in its long form."""
-    return yaml.load(TEMPLATE.read_text(), _Loader)
+    return yaml.load(path.read_text(), _Loader)
 
 
 def statements(document):

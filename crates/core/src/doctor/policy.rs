@@ -127,8 +127,9 @@ impl Judge<'_> {
             match self.caller {
                 Caller::Account if is_ours => Holds::Yes,
                 Caller::Account if is_other => Holds::No,
-                // The bucket of ECR's layers is in no account of a user's.
-                Caller::Service if key == "aws:resourceaccount" && is_ours && texts(values).len() == 1 => Holds::No,
+                // Neither who signed the URLs of the layers nor the bucket they are in is of a user's account: such a
+                // policy is known to break pulls with 403.
+                Caller::Service if is_ours && texts(values).len() == 1 => Holds::No,
                 Caller::Account | Caller::Service => Holds::Perhaps,
             }
         });
@@ -247,8 +248,10 @@ mod tests {
                 r#"{{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*","Condition":{{"StringEquals":{{"{key}":"111122223333"}}}}}}"#
             )
         };
-        assert!(matches!(with(&own("aws:PrincipalAccount"), Caller::Service), Verdict::Unclear(_)));
-        assert!(matches!(with(&own("aws:ResourceAccount"), Caller::Service), Verdict::Excluded(_)));
+        for key in ["aws:PrincipalAccount", "aws:ResourceAccount"] {
+            assert!(matches!(with(&own(key), Caller::Service), Verdict::Excluded(_)), "{key}");
+        }
+        assert!(matches!(with(&own("aws:PrincipalOrgID"), Caller::Service), Verdict::Unclear(_)));
         assert_eq!(verdict(&own("aws:ResourceAccount")), Verdict::Passes);
     }
 }

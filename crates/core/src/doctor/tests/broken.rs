@@ -120,6 +120,10 @@ pub(super) const BROKEN: &[(Code, &str, Break)] = &[
     (Code::EndpointPolicyExcludes, "ECR's bucket left out", |s| {
         policy(s, "s3", r#"{"Effect":"Allow","Principal":"*","Action":"*","Resource":"arn:aws:s3:::own/*"}"#);
     }),
+    (Code::EndpointPolicyExcludes, "the own account's identities alone to S3", |s| {
+        let condition = r#""Condition":{"StringEquals":{"aws:PrincipalAccount":"111122223333"}}"#;
+        policy(s, "s3", &format!(r#"{{"Effect":"Allow","Principal":"*","Action":"*","Resource":"*",{condition}}}"#));
+    }),
     (Code::EndpointPolicyExcludes, "another log group", |s| {
         let group = "arn:aws:logs:eu-west-1:111122223333:log-group:/other:*";
         policy(s, "logs", &format!(r#"{{"Effect":"Allow","Principal":"*","Action":"*","Resource":"{group}"}}"#));
