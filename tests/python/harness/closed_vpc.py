@@ -13,7 +13,7 @@ import urllib.parse
 import boto3
 from botocore.config import Config
 
-from .roles import TRUST
+from .owners import TRUST
 from .stack import SIDECAR_REPOSITORY, SIDECAR_TAG
 from .wire import Wire
 

@@ -128,8 +128,7 @@ fn account_and_region_come_from_arns_and_then_from_the_configuration() {
 #[test]
 fn the_committed_references_are_what_the_program_prints() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
-    let references =
-        [("cli", "cli.md"), ("rules", "rules.md"), ("doctor", "doctor.md"), ("reasons", "reasons.md")];
+    let references = [("cli", "cli.md"), ("rules", "rules.md"), ("doctor", "doctor.md"), ("reasons", "reasons.md")];
     for (topic, file) in references {
         let file = format!("docs/{file}");
         let committed = std::fs::read_to_string(format!("{root}/{file}")).expect("a reference");
