@@ -4,6 +4,7 @@ use crate::clock::Clock;
 use crate::ecr::Ecr;
 use crate::ecs::Ecs;
 use crate::iam::Iam;
+use crate::image::{Images, PrivateRegistry};
 use crate::ledger::Ledger;
 use crate::logs::Logs;
 use crate::queue::Queue;
@@ -11,6 +12,7 @@ use crate::settings::Settings;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::RoleRef;
+use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a connection may take to come about.
@@ -29,12 +31,14 @@ pub struct Clients {
     pub ecs: Ecs,
     /// Roles.
     pub iam: Iam,
-    /// Images.
+    /// The private registry.
     pub ecr: Ecr,
+    /// Images in it.
+    pub images: Images,
     /// Log groups.
     pub logs: Logs,
     /// What functions tell each other.
-    pub ledger: Ledger,
+    pub ledger: Arc<Ledger>,
     /// The time of day.
     pub clock: Clock,
     /// The queue that the function is fed from, if it is.
@@ -48,12 +52,20 @@ pub struct Clients {
 impl Clients {
     /// Makes them all from one configuration, so that they share its HTTP client and its credentials.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
+        let ledger = Arc::new(Ledger::new(config, settings.table.clone()));
+        let place = PrivateRegistry {
+            account: settings.account.clone(),
+            registry: settings.registry.clone(),
+            region: settings.region.clone(),
+            cache_prefix: settings.cache_prefix.clone(),
+        };
         Self {
             ecs: Ecs::new(config, settings.read_only_members.clone()),
             iam: Iam::new(config),
             ecr: Ecr::new(config, settings.registry.clone()),
             logs: Logs::new(config),
-            ledger: Ledger::new(config, settings.table.clone()),
+            images: Images::new(config, place, ledger.clone()),
+            ledger,
             clock: Clock::of(config),
             queue: settings.queue.clone().map(|url| Queue::new(config, url)),
             dead_letters: settings.dead_letter_queue.clone().map(|url| Queue::new(config, url)),

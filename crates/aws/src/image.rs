@@ -3,53 +3,94 @@
 //! Knows: which calls answer that. Must not know: what is done about an image that is not there. Writes nothing, and
 //! fetches nothing from upstream: ECR is asked for what it has, never for a pull.
 
-use crate::clients::Clients;
-use crate::ecr::{Rules, Seen, TaggedImage};
+use crate::clock::Clock;
+use crate::ecr::{Ecr, Rules, Seen, TaggedImage};
 use crate::error::Error;
-use crate::ledger::ImageRecord;
+use crate::ledger::{ImageRecord, Ledger};
 use crate::manifest::{Parts, Tagged, architecture_of};
 use crate::registry::Registry;
-use crate::settings::Settings;
+use aws_types::SdkConfig;
 use ecs_sidecar_core::cache::{self, CacheState};
-use ecs_sidecar_core::ids::{AccountId, ImageDigest};
+use ecs_sidecar_core::ids::{AccountId, ImageDigest, Region};
 use ecs_sidecar_core::image::{PrivateImage, Upstream, Version};
 use ecs_sidecar_core::lifecycle;
 use ecs_sidecar_core::observed::{ImageState, StoredImage};
 use ecs_sidecar_core::policy::Architecture;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Partitions whose Regions have no pull-through cache rules (ECR user guide, "Considerations").
 const WITHOUT_RULES: [&str; 2] = ["aws-cn", "aws-us-gov"];
 
-/// Finds an image: by which rule it comes, and what is in the private registry.
-///
-/// Guarantees: nothing is written.
-/// Assumptions: the reads of `Ecr`; what is not allowed is said in the states.
-/// Errors: those of the calls; all of them may be retried.
-pub(crate) async fn locate(
-    clients: &Clients,
-    settings: &Settings,
-    image: &Upstream,
-    pinned: bool,
-) -> Result<(CacheState, ImageState), Error> {
-    let (cache, depth) = rule(clients, settings, image).await?;
-    let repository = cache.repository(image, &settings.cache_prefix);
-    // Somebody else's images: not even looked at.
-    if matches!(cache, CacheState::PrefixTaken(_)) {
-        return Ok((cache, ImageState::Missing));
+/// The registry that tasks pull from, and where they run.
+#[derive(Debug, Clone)]
+pub struct PrivateRegistry {
+    /// The account that tasks run in.
+    pub account: AccountId,
+    /// The account whose registry it is.
+    pub registry: AccountId,
+    /// The Region of both.
+    pub region: Region,
+    /// Prefix of the repository where no cache rule is found.
+    pub cache_prefix: String,
+}
+
+/// Looks for images.
+#[derive(Debug, Clone)]
+pub struct Images {
+    ecr: Ecr,
+    ledger: Arc<Ledger>,
+    clock: Clock,
+    place: PrivateRegistry,
+}
+
+impl Images {
+    /// With clients of a configuration. `ledger` is where fetches are recorded.
+    pub fn new(config: &SdkConfig, place: PrivateRegistry, ledger: Arc<Ledger>) -> Self {
+        Self { ecr: Ecr::new(config, place.registry.clone()), ledger, clock: Clock::of(config), place }
     }
-    let state = match clients.ecr.tag(&repository, &image.tag).await? {
-        Ok(None) => ImageState::Missing,
-        Err(why) => ImageState::Refused(why),
-        Ok(Some(tagged)) => {
-            let look = Look { clients, settings, repository: &repository, tag: &image.tag };
-            match depth {
-                Depth::Layers => look.stored(&tagged, pinned).await?,
-                Depth::Tag => ImageState::Present(shown(tagged.digest)),
-            }
+
+    /// Finds an image: by which rule it comes, and what is in the private registry. `pinned`: definitions name its
+    /// digest, so that what would delete it is looked for too.
+    ///
+    /// Guarantees: nothing is written.
+    /// Assumptions: the reads of `Ecr`; what is not allowed is said in the states.
+    /// Errors: those of the calls; all of them may be retried.
+    pub async fn locate(&self, image: &Upstream, pinned: bool) -> Result<(CacheState, ImageState), Error> {
+        let (cache, depth) = self.rule(image).await?;
+        let repository = cache.repository(image, &self.place.cache_prefix);
+        // Somebody else's images: not even looked at.
+        if matches!(cache, CacheState::PrefixTaken(_)) {
+            return Ok((cache, ImageState::Missing));
         }
-    };
-    Ok((cache, state))
+        let state = match self.ecr.tag(&repository, &image.tag).await? {
+            Ok(None) => ImageState::Missing,
+            Err(why) => ImageState::Refused(why),
+            Ok(Some(tagged)) => match depth {
+                Depth::Layers => {
+                    Look { images: self, repository: &repository, tag: &image.tag }.stored(&tagged, pinned).await?
+                }
+                Depth::Tag => ImageState::Present(shown(tagged.digest)),
+            },
+        };
+        Ok((cache, state))
+    }
+
+    /// The rule by which an image comes. The rules of another account's registry are that account's business.
+    async fn rule(&self, image: &Upstream) -> Result<(CacheState, Depth), Error> {
+        let place = &self.place;
+        if place.registry != place.account {
+            return Ok((CacheState::NotChecked, Depth::Layers));
+        }
+        if WITHOUT_RULES.contains(&place.region.partition().name) {
+            return Ok((CacheState::Unavailable, Depth::Layers));
+        }
+        Ok(match self.ecr.rules().await? {
+            Ok(Rules::Are(rules)) => (cache::find(&rules, image, &place.cache_prefix), Depth::Layers),
+            Ok(Rules::Unheard) => (CacheState::Unavailable, Depth::Tag),
+            Err(why) => (CacheState::Refused(why), Depth::Layers),
+        })
+    }
 }
 
 /// How deep an image is looked into.
@@ -66,21 +107,6 @@ fn shown(digest: ImageDigest) -> StoredImage {
     StoredImage { digest, offered: None, complete, unseen: None, age_hours: None, expires: None }
 }
 
-/// The rule by which an image comes. The rules of another account's registry are that account's business.
-async fn rule(clients: &Clients, settings: &Settings, image: &Upstream) -> Result<(CacheState, Depth), Error> {
-    if settings.registry != settings.account {
-        return Ok((CacheState::NotChecked, Depth::Layers));
-    }
-    if WITHOUT_RULES.contains(&settings.region.partition().name) {
-        return Ok((CacheState::Unavailable, Depth::Layers));
-    }
-    Ok(match clients.ecr.rules().await? {
-        Ok(Rules::Are(rules)) => (cache::find(&rules, image, &settings.cache_prefix), Depth::Layers),
-        Ok(Rules::Unheard) => (CacheState::Unavailable, Depth::Tag),
-        Err(why) => (CacheState::Refused(why), Depth::Layers),
-    })
-}
-
 /// The id of an image's record.
 pub(crate) fn record_id(registry: &AccountId, repository: &str, tag: &str) -> String {
     format!("image#{registry}/{repository}:{tag}")
@@ -89,9 +115,9 @@ pub(crate) fn record_id(registry: &AccountId, repository: &str, tag: &str) -> St
 /// An image with its architectures: their manifests, as far as those are in the registry.
 type Architectures = BTreeMap<Architecture, Option<Parts>>;
 
+/// A look into one repository.
 struct Look<'a> {
-    clients: &'a Clients,
-    settings: &'a Settings,
+    images: &'a Images,
     repository: &'a str,
     tag: &'a str,
 }
@@ -122,18 +148,18 @@ impl Look<'_> {
             offered: architectures.map(|architectures| architectures.into_keys().collect()),
             complete,
             unseen,
-            age_hours: checked.map(|then| self.clients.clock.now().saturating_sub(then) / 3600),
+            age_hours: checked.map(|then| self.images.clock.now().saturating_sub(then) / 3600),
             expires,
         }))
     }
 
     async fn record(&self) -> Result<ImageRecord, Error> {
-        self.clients.ledger.image(&record_id(&self.settings.registry, self.repository, self.tag)).await
+        self.images.ledger.image(&record_id(&self.images.place.registry, self.repository, self.tag)).await
     }
 
     /// The architectures of an image. `None`: it is not there any more.
     async fn architectures(&self, digest: &ImageDigest) -> Result<Seen<Option<Architectures>>, Error> {
-        let text = match self.clients.ecr.manifests(self.repository, &[digest]).await? {
+        let text = match self.images.ecr.manifests(self.repository, &[digest]).await? {
             Ok(mut found) => match found.remove(digest) {
                 Some(text) => text,
                 None => return Ok(Ok(None)),
@@ -152,7 +178,7 @@ impl Look<'_> {
             return Ok(Ok(Architectures::new()));
         }
         let digests: Vec<&ImageDigest> = children.values().collect();
-        let manifests = match self.clients.ecr.manifests(self.repository, &digests).await? {
+        let manifests = match self.images.ecr.manifests(self.repository, &digests).await? {
             Ok(manifests) => manifests,
             Err(why) => return Ok(Err(why)),
         };
@@ -171,17 +197,17 @@ impl Look<'_> {
     /// An image for one architecture, which only its configuration names.
     async fn single(&self, digest: &ImageDigest, parts: Parts) -> Result<Seen<Architectures>, Error> {
         let image = PrivateImage {
-            registry: self.settings.registry.clone(),
-            region: self.settings.region.clone(),
+            registry: self.images.place.registry.clone(),
+            region: self.images.place.region.clone(),
             repository: self.repository.to_owned(),
             version: Version::Digest(digest.clone()),
         };
-        let login = match self.clients.ecr.log_in().await {
+        let login = match self.images.ecr.log_in().await {
             Ok(login) => login,
             Err(error) if error.is_retryable() => return Err(error),
             Err(error) => return Ok(Err(crate::error::Chain(&error).to_string())),
         };
-        let own = self.settings.registry == self.settings.account;
+        let own = self.images.place.registry == self.images.place.account;
         let config = match Registry::new(&login, own, &image) {
             Ok(registry) => registry.small(&parts.config).await,
             Err(error) => Err(error),
@@ -208,7 +234,7 @@ impl Look<'_> {
         if layers.is_empty() {
             return Ok((fetched, None));
         }
-        let missing = match self.clients.ecr.missing_layers(self.repository, &layers).await? {
+        let missing = match self.images.ecr.missing_layers(self.repository, &layers).await? {
             Ok(missing) => missing,
             Err(why) => return Ok((fetched, Some(why))),
         };
@@ -221,7 +247,7 @@ impl Look<'_> {
         if !pinned {
             return Ok(Ok(None));
         }
-        let policy = self.clients.ecr.lifecycle_policy(self.repository).await?;
+        let policy = self.images.ecr.lifecycle_policy(self.repository).await?;
         Ok(policy.map(|text| text.and_then(|text| lifecycle::expires(&text, self.tag))))
     }
 }

@@ -14,7 +14,7 @@ pub mod error;
 mod gap;
 pub mod history;
 pub mod iam;
-mod image;
+pub mod image;
 pub mod ledger;
 pub mod logs;
 mod manifest;

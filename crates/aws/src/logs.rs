@@ -26,7 +26,7 @@ impl Logs {
     /// Guarantees: nothing is written. A group whose name only begins alike does not count.
     /// Assumptions: `DescribeLogGroups`; if it is not allowed, the state says so.
     /// Errors: [`Error::Call`] if CloudWatch Logs is not reached or throttles.
-    pub(crate) async fn group(&self, name: &str) -> Result<LogGroupState, Error> {
+    pub async fn group(&self, name: &str) -> Result<LogGroupState, Error> {
         let mut token = None;
         loop {
             let request = self.client.describe_log_groups().log_group_name_prefix(name).set_next_token(token);

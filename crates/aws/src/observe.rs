@@ -7,7 +7,6 @@ use crate::ecs::Listed;
 use crate::error::{Error, Failure, Said};
 use crate::gap::number_of;
 use crate::history::{History, Unfinished};
-use crate::image;
 use crate::memory::Memory;
 use crate::settings::Settings;
 use ecs_sidecar_core::cache::CacheState;
@@ -172,7 +171,7 @@ impl Look<'_> {
             return Ok((known, true));
         }
         // Boxed: many calls, and rarely needed.
-        let found = Box::pin(image::locate(self.clients, self.settings, &needs.image, pinned)).await?;
+        let found = Box::pin(self.clients.images.locate(&needs.image, pinned)).await?;
         if let (_, ImageState::Present(_)) = &found {
             self.memory.remember_image(&name, pinned, found.clone());
         }

@@ -5,8 +5,6 @@
 //! is still looked at.
 
 mod error;
-mod image;
-mod logs;
 mod network;
 mod question;
 mod roles;
@@ -17,14 +15,21 @@ pub use error::Error;
 pub use question::{Question, ServiceName, ServiceNameError};
 
 use aws_types::SdkConfig;
+use ecs_sidecar_aws::image::{Images, PrivateRegistry};
+use ecs_sidecar_aws::ledger::Ledger;
+use ecs_sidecar_aws::logs::Logs;
 use ecs_sidecar_aws::{Chain, Error as CallError};
-use ecs_sidecar_core::doctor::{LogGroup, Seen, Sight, named_log_groups, required_actions, wanted_architectures};
+use ecs_sidecar_core::cache::CacheState;
+use ecs_sidecar_core::doctor::{
+    ImageSight, LogGroup, Seen, Sight, named_log_groups, required_actions, wanted_architectures,
+};
 use ecs_sidecar_core::ids::{AccountId, Region};
+use ecs_sidecar_core::observed::{ImageState, LogGroupState};
+use ecs_sidecar_core::policy::{Architecture, Pin};
 use futures_util::future::{OptionFuture, join_all};
-use image::Images;
-use logs::LogGroups;
 use network::Networks;
 use roles::Roles;
+use std::sync::Arc;
 use subject::Subjects;
 use trails::Trails;
 
@@ -34,9 +39,9 @@ pub struct Doctor {
     sts: aws_sdk_sts::Client,
     subjects: Subjects,
     networks: Networks,
-    images: Images,
+    config: SdkConfig,
     roles: Roles,
-    log_groups: LogGroups,
+    logs: Logs,
     trails: Trails,
 }
 
@@ -47,9 +52,9 @@ impl Doctor {
             sts: aws_sdk_sts::Client::new(config),
             subjects: Subjects::new(config),
             networks: Networks::new(config),
-            images: Images::new(config),
+            config: config.clone(),
             roles: Roles::new(config),
-            log_groups: LogGroups::new(config),
+            logs: Logs::new(config),
             trails: Trails::new(config),
         }
     }
@@ -83,17 +88,15 @@ impl Doctor {
             log_groups: groups.keys().map(|name| LogGroup { name: name.clone(), exists: None }).collect(),
             trails: Seen::Yes(Vec::new()),
         };
-        let upstream = question.policy.upstream();
         let wanted = wanted_architectures(&question.policy, sight.task.as_ref());
-        let repository = upstream.cached_repository(&question.cache_prefix);
-        let (network, image) = tokio::join!(network, self.images.look(&repository, &upstream.tag, wanted));
+        let (network, image) = tokio::join!(network, self.image(&account, region, question, wanted));
         sight.network = network.transpose()?;
         sight.image = Some(image);
         let (task_actions, execution_actions) = required_actions(&sight);
         let task_role = sight.task.as_ref().and_then(|task| task.task_role());
         let execution_role = sight.task.as_ref().and_then(|task| task.execution_role());
         let look_at_group = |(name, is_created): (String, bool)| async move {
-            let exists = if is_created { None } else { Some(self.log_groups.exists(&name).await) };
+            let exists = if is_created { None } else { Some(self.log_group(&name).await) };
             LogGroup { name, exists }
         };
         let (task_role, execution_role, log_groups, trails) = tokio::join!(
@@ -103,6 +106,38 @@ impl Doctor {
             self.trails.look(region),
         );
         Ok(Sight { task_role, execution_role, log_groups, trails, ..sight })
+    }
+
+    /// The sidecar's image, as the operator itself looks for it.
+    async fn image(
+        &self,
+        account: &AccountId,
+        region: &Region,
+        question: &Question,
+        wanted: Vec<Architecture>,
+    ) -> ImageSight {
+        let place = PrivateRegistry {
+            account: account.clone(),
+            registry: account.clone(),
+            region: region.clone(),
+            cache_prefix: question.cache_prefix.clone(),
+        };
+        // Nothing is recorded where nothing is fetched.
+        let images = Images::new(&self.config, place, Arc::new(Ledger::new(&self.config, None)));
+        let (upstream, pinned) = (question.policy.upstream(), question.policy.spec.image.pin == Pin::Digest);
+        let refused = |error| (CacheState::NotChecked, ImageState::Refused(Chain(&error).to_string()));
+        let (cache, state) = images.locate(&upstream, pinned).await.unwrap_or_else(refused);
+        let repository = cache.repository(&upstream, &question.cache_prefix);
+        ImageSight { reference: format!("{repository}:{}", upstream.tag), wanted, cache, state }
+    }
+
+    async fn log_group(&self, name: &str) -> Seen<bool> {
+        match self.logs.group(name).await {
+            Ok(LogGroupState::Present) => Seen::Yes(true),
+            Ok(LogGroupState::Missing | LogGroupState::NotChecked) => Seen::Yes(false),
+            Ok(LogGroupState::Refused(why)) => Seen::No(why),
+            Err(error) => Seen::No(Chain(&error).to_string()),
+        }
     }
 
     /// Who is asking; the one call that nobody can be denied, so that a failure means that AWS is out of reach or does

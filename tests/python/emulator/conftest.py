@@ -6,7 +6,8 @@ import subprocess
 
 import judge
 import pytest
-from harness.closed_vpc import REGION, TRAIL, ClosedVpc, EndpointWire, Region, put_image
+from harness.closed_vpc import REGION, TRAIL, ClosedVpc, EndpointWire, Region
+from harness.ecs_fake import EcsFake
 from harness.owners import create_log_groups, create_roles
 from harness.stack import REPOSITORY_ROOT
 
@@ -29,16 +30,18 @@ def definition(ministack, family):
 @pytest.fixture(scope="session")
 def endpoint_wire(ministack):
     """What lies between the doctor and the emulator."""
-    with EndpointWire(ministack) as running:
+    daemon = "xray/aws-xray-daemon:3.x"
+    images = [f"ecr-public/{daemon}", f"expiring/{daemon}", f"arm-only/{daemon}=arm64"]
+    manifests = [f"half/{daemon}"]
+    with EcsFake(images=images, manifests=manifests, region=REGION) as ecr, EndpointWire(ministack, ecr) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def doctor_region(endpoint_wire, ministack):
-    """What a Region has once: the sidecar's image, and a trail."""
+    """What a Region has once: a trail. (The sidecar's image is ecs-fake's.)"""
     judge.need_binary()
     region = Region(endpoint_wire, ministack.account)
-    put_image(region.client("ecr"))
     cloudtrail = region.client("cloudtrail")
     cloudtrail.create_trail(Name=TRAIL, S3BucketName="audit")
     cloudtrail.start_logging(Name=TRAIL)

@@ -27,7 +27,6 @@ from harness.closed_vpc import (
     codes,
     https,
     leaves,
-    put_image,
 )
 from harness.stack import REPOSITORY_ROOT
 
@@ -240,29 +239,37 @@ def test_an_image_that_is_not_there_is_missing(doctor, world):
 
 
 def test_an_image_for_the_other_architecture_is_missing(doctor, world):
-    put_image(world.client("ecr"), "arm-only/xray/aws-xray-daemon", ["arm64"])
     code, answer, _ = doctor("--service", f"doctor/{world.name}", "--cache-prefix", "arm-only")
     assert (code, codes(answer)) == (1, ["imageArchitectureMissing"])
     world.use(runtimePlatform={"cpuArchitecture": "ARM64", "operatingSystemFamily": "LINUX"})
     assert doctor("--service", f"doctor/{world.name}", "--cache-prefix", "arm-only")[0] == 0
 
 
-def test_an_image_that_only_stands_in_the_index_is_missing(doctor, world):
-    put_image(world.client("ecr"), "half/xray/aws-xray-daemon", ["arm64"], only_named=["amd64"])
+def test_an_image_whose_layers_are_not_there_is_missing(doctor, world):
     code, answer, _ = doctor("--service", f"doctor/{world.name}", "--cache-prefix", "half")
     assert (code, codes(answer)) == (1, ["imageArchitectureMissing"])
 
 
-def test_a_single_image_does_not_say_for_which_architecture(doctor, world):
-    ecr = world.client("ecr")
-    ecr.create_repository(repositoryName="single/xray/aws-xray-daemon")
-    ecr.put_image(
-        repositoryName="single/xray/aws-xray-daemon",
-        imageTag="3.x",
-        imageManifest=json.dumps({"schemaVersion": 2, "config": {}, "layers": []}),
+def test_a_repository_that_another_registry_fills_is_missing(doctor, world, endpoint_wire):
+    ecr = endpoint_wire.ecr.client("ecr")
+    ecr.create_pull_through_cache_rule(ecrRepositoryPrefix="taken", upstreamRegistryUrl="quay.io")
+    code, answer, _ = doctor("--service", f"doctor/{world.name}", "--cache-prefix", "taken")
+    assert (code, codes(answer)) == (1, ["cachePrefixTaken"])
+
+
+def test_a_lifecycle_policy_that_would_delete_a_pinned_image_is_told(doctor, world, endpoint_wire, tmp_path):
+    selection = {"tagStatus": "untagged", "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}
+    rules = {"rules": [{"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}]}
+    endpoint_wire.ecr.client("ecr").put_lifecycle_policy(
+        repositoryName="expiring/xray/aws-xray-daemon", lifecyclePolicyText=json.dumps(rules)
     )
-    code, answer, _ = doctor("--service", f"doctor/{world.name}", "--cache-prefix", "single")
-    assert (code, codes(answer)) == (0, ["imageArchitectureUnknown"])
+    policy = tmp_path / "pinned.yaml"
+    preset = REPOSITORY_ROOT / "crates/core/presets/xray-daemon.yaml"
+    policy.write_text(preset.read_text().replace("pin: tag", "pin: digest"))
+    options = ("--service", f"doctor/{world.name}", "--cache-prefix", "expiring")
+    code, answer, _ = doctor(*options, "--policy", str(policy))
+    assert (code, codes(answer)) == (1, ["imageWouldExpire"])
+    assert doctor(*options)[0] == 0, "who names the tag minds no such rule"
 
 
 def trail_off(cloudtrail):

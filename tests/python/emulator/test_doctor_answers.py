@@ -28,7 +28,7 @@ def test_nothing_is_ever_written(doctor, world, endpoint_wire):
     doctor("--service", f"doctor/{world.name}")
     asked = {call.action for call in endpoint_wire.calls[before:]}
     assert len(asked) > 15
-    assert all(re.match("Describe|List|Get|BatchGet|Simulate", action) for action in asked), asked
+    assert all(re.match("Describe|List|Get|BatchGet|BatchCheck|Simulate", action) for action in asked), asked
 
 
 def test_the_tree_for_people_ends_with_totals_and_says_how_to_mend(doctor, world):

@@ -14,7 +14,6 @@ import boto3
 from botocore.config import Config
 
 from .owners import TRUST
-from .stack import SIDECAR_REPOSITORY, SIDECAR_TAG
 from .wire import Wire
 
 # Trails, services and images of the other tests are in another Region.
@@ -24,7 +23,6 @@ XRAY_POLICY = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
 EXECUTION_POLICY = "arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"
 ALLOW_ALL = {"Statement": [{"Effect": "Allow", "Principal": "*", "Action": "*", "Resource": "*"}]}
 SERVICES = ("ecr.api", "ecr.dkr", "logs", "xray")
-ARCHITECTURES = ("amd64", "arm64")
 
 
 RULE_FOR_NOBODY = re.compile(
@@ -35,8 +33,8 @@ RULE_FOR_NOBODY = re.compile(
 class EndpointWire(Wire):
     """A wire on which endpoints and groups keep all that they were made with."""
 
-    def __init__(self, ministack):
-        super().__init__(ministack)
+    def __init__(self, ministack, ecr):
+        super().__init__(ministack, ecr)
         self._told = {}
         self._list = None
 
@@ -216,38 +214,6 @@ class ClosedVpc:
 def https(**peers):
     """A permission for port 443."""
     return {"IpProtocol": "tcp", "FromPort": 443, "ToPort": 443, **peers}
-
-
-def put_image(ecr, repository=SIDECAR_REPOSITORY, architectures=ARCHITECTURES, only_named=()):
-    """Puts the sidecar's image, as a cache would have it: an index and an image for each architecture; those of
-    `only_named` stand in the index alone."""
-    ecr.create_repository(repositoryName=repository)
-    manifests = []
-    for architecture in architectures:
-        manifest = {"schemaVersion": 2, "config": {"digest": f"sha256:{architecture}"}, "layers": []}
-        media_type = "application/vnd.oci.image.manifest.v1+json"
-        put = ecr.put_image(
-            repositoryName=repository, imageManifest=json.dumps(manifest), imageManifestMediaType=media_type
-        )
-        manifests.append(
-            {
-                "mediaType": media_type,
-                "digest": put["image"]["imageId"]["imageDigest"],
-                "size": 1,
-                "platform": {"os": "linux", "architecture": architecture},
-            }
-        )
-    for architecture in only_named:
-        platform = {"os": "linux", "architecture": architecture}
-        manifests.append({"digest": f"sha256:{'0' * 64}", "size": 1, "platform": platform})
-    media_type = "application/vnd.oci.image.index.v1+json"
-    index = {"schemaVersion": 2, "mediaType": media_type, "manifests": manifests}
-    ecr.put_image(
-        repositoryName=repository,
-        imageTag=SIDECAR_TAG,
-        imageManifest=json.dumps(index),
-        imageManifestMediaType=media_type,
-    )
 
 
 def leaves(finding):

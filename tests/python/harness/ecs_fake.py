@@ -29,11 +29,16 @@ class NotBuilt(AssertionError):
 
 
 class EcsFake:
-    """A world with these roles, these images in public.ecr.aws, and nothing else; `url` is its endpoint."""
+    """A world with these roles and images and nothing else; `url` is its endpoint.
 
-    def __init__(self, roles=("app/web", "execution"), upstream=(), region="eu-west-1"):
+    `upstream` are images in public.ecr.aws; `images` are in the private registry (`repository:tag=arm64` for one
+    architecture), and of `manifests` only the manifests."""
+
+    def __init__(self, roles=("app/web", "execution"), upstream=(), images=(), manifests=(), region="eu-west-1"):
         self.url = None
-        self._arguments = [*_each("--role", roles), *_each("--upstream", upstream)]
+        named = {"--role": roles, "--upstream": upstream, "--image": images, "--manifests-of": manifests}
+        self._arguments = ["--region", region]
+        self._arguments += [argument for option, values in named.items() for v in values for argument in (option, v)]
         self._region = region
         self._process = None
 
@@ -88,7 +93,3 @@ class EcsFake:
             aws_secret_access_key=CREDENTIALS["AWS_SECRET_ACCESS_KEY"],
             config=Config(retries={"total_max_attempts": 1}, proxies={}),
         )
-
-
-def _each(option, values):
-    return [argument for value in values for argument in (option, value)]

@@ -1,9 +1,11 @@
 //! Serves an empty world on the loopback interface, for the CLI, the demo and tests in other languages.
 //!
-//! `ecs-fake [--port N] [--role PATH/NAME]... [--image REPOSITORY:TAG]... [--upstream REPOSITORY:TAG]... [--queue NAME]...`
+//! `ecs-fake [--port N] [--region NAME] [--role PATH/NAME]... [--image REPOSITORY:TAG[=ARCHITECTURE,..]]...
+//! [--manifests-of REPOSITORY:TAG]... [--upstream REPOSITORY:TAG]... [--queue NAME]...`
 //!
-//! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`. What `--upstream` names
-//! is an image for both architectures in `public.ecr.aws`, which a pull through a cache rule fetches.
+//! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`. Images are in the private
+//! registry, for `amd64` and `arm64` if nothing else is said; of `--manifests-of` the layers are not. What `--upstream`
+//! names is an image for both architectures in `public.ecr.aws`, which a pull through a cache rule fetches.
 
 use ecs_sidecar_tests::{Clock, Image, Principal, Registry, World, http::Server};
 use std::io::Write;
@@ -21,7 +23,7 @@ async fn main() -> ExitCode {
 }
 
 async fn run() -> Result<(), String> {
-    let world = World::with_clock(Clock::of_the_machine()).with_principal(Principal {
+    let mut world = World::with_clock(Clock::of_the_machine()).with_principal(Principal {
         arn: "arn:aws:iam::111122223333:user/test".to_owned(),
         account: "111122223333".to_owned(),
         access_key: "test".to_owned(),
@@ -36,9 +38,17 @@ async fn run() -> Result<(), String> {
             "--port" => port = value.parse().map_err(|_| format!("{value} is not a port"))?,
             "--role" => drop(world.add_role(&value)),
             "--queue" => drop(world.add_queue(&value)),
+            "--region" => world = world.at(&value),
             "--image" => {
+                let (image, architectures) = value.split_once('=').unwrap_or((&value, "amd64,arm64"));
+                let (repository, tag) = tagged(image)?;
+                let architectures: Vec<&str> = architectures.split(',').collect();
+                world.put_image(repository, tag, &Image::index(image, &architectures));
+            }
+            "--manifests-of" => {
                 let (repository, tag) = tagged(&value)?;
                 world.add_image(repository, tag);
+                world.lose_layers(repository);
             }
             "--upstream" => {
                 let (repository, tag) = tagged(&value)?;

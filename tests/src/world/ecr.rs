@@ -29,6 +29,7 @@ pub(crate) fn deed(operation: &str) -> Option<Deed> {
         "DescribePullThroughCacheRules" => Deed::Read(describe_rules),
         "CreatePullThroughCacheRule" => Deed::Write(create_rule),
         "GetLifecyclePolicy" => Deed::Read(lifecycle_policy),
+        "PutLifecyclePolicy" => Deed::Write(put_lifecycle_policy),
         "GetAuthorizationToken" => Deed::Read(authorization_token),
         _ => return None,
     })
@@ -220,6 +221,21 @@ fn lifecycle_policy(state: &State, caller: &Caller, _: &Rules, input: &Input) ->
         ))),
         None => Err(ServiceError::new("LifecyclePolicyNotFoundException", "Lifecycle policy does not exist")),
     }
+}
+
+fn put_lifecycle_policy(
+    state: &mut State,
+    caller: &Caller,
+    rules: &Rules,
+    input: &Input,
+) -> Result<Answer, ServiceError> {
+    let (name, _) = repository(state, caller, input)?;
+    let text = input.required("lifecyclePolicyText")?;
+    let key = (registry(caller, input), name);
+    if let Some(repository) = state.repositories.get_mut(&key) {
+        std::sync::Arc::make_mut(repository).lifecycle_policy = Some(text);
+    }
+    lifecycle_policy(state, caller, rules, input)
 }
 
 fn authorization_token(state: &State, caller: &Caller, _: &Rules, _: &Input) -> Result<Answer, ServiceError> {

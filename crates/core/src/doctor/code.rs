@@ -87,8 +87,9 @@ codes! {
     EndpointPolicyUnclear "endpointPolicyUnclear" NotChecked "The endpoint's policy has conditions or exclusions that cannot be judged without the request itself.";
     UnknownPermissions "unknownPermissions" NotChecked "The sidecar policy attaches a managed policy of which it is not known which services it is for, so their endpoints are not looked at.";
     ImageMissing "imageMissing" Missing "The sidecar's image is not in the private registry, and a task in a closed VPC could not fetch it.";
-    ImageArchitectureMissing "imageArchitectureMissing" Missing "The image is in the private registry, but not for the task's architecture.";
-    ImageArchitectureUnknown "imageArchitectureUnknown" NotChecked "The image is in the private registry; for which architecture does not stand in its manifest.";
+    ImageArchitectureMissing "imageArchitectureMissing" Missing "The image is in the private registry, but not for the task's architecture to the last layer.";
+    ImageWouldExpire "imageWouldExpire" Missing "The policy pins the image by its digest, and the repository's lifecycle policy would delete it while revisions name it.";
+    CachePrefixTaken "cachePrefixTaken" Missing "A pull-through cache rule fills the image's repository from another registry.";
     NoTaskRole "noTaskRole" Missing "The definition has no task role, so that on Fargate the sidecar has no credentials.";
     InstanceRole "instanceRole" NotChecked "The definition has no task role; on container instances the sidecar then has what the instance's role may.";
     NoExecutionRole "noExecutionRole" Missing "The definition has no execution role, which pulling from a private registry needs on Fargate.";

@@ -3,38 +3,58 @@
 use super::code::Code;
 use super::finding::Finding;
 use super::mend;
-use super::sight::{Architectures, ImageSight, Seen, Sight};
+use super::sight::{ImageSight, Sight};
+use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
+use crate::observed::{ImageState, StoredImage};
 use crate::policy::{Architecture, Policy};
+
+/// What shows an image to its last layer.
+const SHOWS: &str = "ecr:DescribeImages, ecr:BatchGetImage and ecr:BatchCheckLayerAvailability";
 
 /// Judges whether the image is there, for each architecture that is wanted.
 pub(super) fn judge(sight: &Sight, image: &ImageSight) -> Finding {
     let subject = format!("image {}", image.reference);
-    let held = match &image.architectures {
-        Seen::No(why) => return Finding::not_seen(subject, why, "ecr:DescribeImages and ecr:BatchGetImage"),
-        Seen::Yes(None) => {
-            let message = "it is not in the private registry; pull it once by tag from outside the closed VPC";
+    if let CacheState::PrefixTaken(other) = &image.cache {
+        let message = format!("its repository is filled from {other}, so that what is in it is another image");
+        let mend = "choose another prefix (CachePrefix of infra/cloudformation/operator.yaml, --cache-prefix here)";
+        return Finding::of(Code::CachePrefixTaken, subject, message).mended(mend);
+    }
+    let mut parts = match &image.state {
+        ImageState::NotChecked(_) => return Finding::not_seen(subject, "nobody looked", SHOWS),
+        ImageState::Refused(why) => return Finding::not_seen(subject, why, SHOWS),
+        ImageState::Missing => {
+            let message = "it is not in the private registry; the operator fetches it, or pull it once by tag from outside \
+                           the closed VPC";
             return Finding::of(Code::ImageMissing, subject, message).mended(pull(sight, image, None));
         }
-        Seen::Yes(Some(Architectures::Unsaid)) => {
-            let message = "it is there; its manifest does not say for which architecture";
-            return Finding::of(Code::ImageArchitectureUnknown, subject, message);
-        }
-        Seen::Yes(Some(Architectures::Held(held))) => held,
+        ImageState::Present(stored) => architectures(sight, image, stored),
     };
-    let each = image.wanted.iter().map(|architecture| {
-        if held.contains(oci_name(*architecture)) {
+    if let ImageState::Present(StoredImage { expires: Some(rule), .. }) = &image.state {
+        let mend = "leave the sidecar's repository out of that rule (aws ecr put-lifecycle-policy)";
+        parts.push(Finding::of(Code::ImageWouldExpire, "lifecycle", rule.clone()).mended(mend));
+    }
+    if let CacheState::Refused(why) = &image.cache {
+        parts.push(Finding::not_seen("cache rules", why, "ecr:DescribePullThroughCacheRules"));
+    }
+    Finding::group(subject, parts)
+}
+
+fn architectures(sight: &Sight, image: &ImageSight, stored: &StoredImage) -> Vec<Finding> {
+    let one = |architecture: &Architecture| {
+        if stored.complete.contains(architecture) {
             return Finding::ok(architecture.to_string(), "in the private registry");
         }
-        let there = held.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let message = format!("not in the private registry, which has {there}");
-        Finding::of(Code::ImageArchitectureMissing, architecture.to_string(), message).mended(pull(
-            sight,
-            image,
-            Some(*architecture),
-        ))
-    });
-    Finding::group(subject, each.collect())
+        let message = match (&stored.offered, &stored.unseen) {
+            (Some(offered), _) if !offered.contains(architecture) => "the image is not made for it",
+            (Some(_), None) => "its manifest or its layers are not all in the private registry",
+            (_, Some(why)) => return Finding::not_seen(architecture.to_string(), why, SHOWS),
+            (None, None) => return Finding::not_seen(architecture.to_string(), "nobody looked", SHOWS),
+        };
+        let mend = pull(sight, image, Some(*architecture));
+        Finding::of(Code::ImageArchitectureMissing, architecture.to_string(), message).mended(mend)
+    };
+    image.wanted.iter().map(one).collect()
 }
 
 /// The architectures that the sidecar's image must have: the task's, or all that the policy selects.

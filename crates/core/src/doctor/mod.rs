@@ -28,8 +28,8 @@ pub use finding::{Finding, Totals};
 pub use image::wanted_architectures;
 pub use needs::{Actions, Endpoint, named_log_groups, required_actions, runs_on_fargate};
 pub use sight::{
-    Architectures, Attachments, Cidr, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route,
-    RouteTable, SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, Unseen, VpcEndpoint,
+    Attachments, Cidr, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route, RouteTable,
+    SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, Unseen, VpcEndpoint,
 };
 
 /// Judges what was seen. The root of the tree has the worst state of all below.

@@ -6,7 +6,7 @@
 use super::sight::Sight;
 use crate::definition::{Container, TaskDefinition};
 use crate::ids::{Arn, Region};
-use crate::intent::{Site, policy_arns};
+use crate::intent::{Place, policy_arns};
 use crate::json::Value;
 use crate::keys::{container, nested};
 use crate::policy::{LogConfiguration, Logging};
@@ -267,8 +267,8 @@ pub(crate) fn endpoints(sight: &Sight) -> (BTreeMap<Endpoint, String>, Vec<Strin
 
 /// ARNs of the managed policies that the sidecar policy wants on the task role.
 pub(crate) fn sidecar_policies(sight: &Sight) -> Vec<String> {
-    let site = Site { account: &sight.account, region: &sight.region, cache_prefix: "" };
-    policy_arns(&sight.policy.spec.permissions.task_role, &sight.policy, &site)
+    let place = Place { account: &sight.account, region: &sight.region };
+    policy_arns(&sight.policy.spec.permissions.task_role, &sight.policy, place)
 }
 
 /// With awslogs a container logs to CloudWatch. Without a definition it is taken for granted.

@@ -5,7 +5,7 @@ use super::finding::Finding;
 use super::mend;
 use super::needs::{self, Actions};
 use super::sight::{Attachments, LogGroup, RoleSight, Seen, Sight, Simulated};
-use crate::intent::{Site, policy_arns};
+use crate::intent::{Place, policy_arns};
 
 /// AWS's managed policies that hold what pulling and logging need.
 const EXECUTION: [&str; 1] = ["AmazonECSTaskExecutionRolePolicy"];
@@ -25,8 +25,8 @@ pub(super) fn judge(sight: &Sight) -> Finding {
         },
         match &sight.execution_role {
             Some(role) => {
-                let site = Site { account: &sight.account, region: &sight.region, cache_prefix: "" };
-                let wanted = policy_arns(&sight.policy.spec.permissions.execution_role, &sight.policy, &site);
+                let place = Place { account: &sight.account, region: &sight.region };
+                let wanted = policy_arns(&sight.policy.spec.permissions.execution_role, &sight.policy, place);
                 let demand = Demand { actions: &execution_actions, wanted: &wanted, sufficient: &EXECUTION };
                 one(sight, "execution role", role, &demand)
             }

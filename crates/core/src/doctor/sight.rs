@@ -1,8 +1,10 @@
 //! What was seen of the world, as far as the doctor judges it. Each part can say why it was not seen instead.
 
 pub use super::cidr::Cidr;
+use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
 use crate::ids::{AccountId, Region};
+use crate::observed::ImageState;
 use crate::policy::{Architecture, Policy};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -220,17 +222,10 @@ pub struct ImageSight {
     pub reference: String,
     /// Architectures that are wanted.
     pub wanted: Vec<Architecture>,
-    /// Which it has; `None` if the image is not there.
-    pub architectures: Seen<Option<Architectures>>,
-}
-
-/// For which architectures an image is there.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Architectures {
-    /// Those that its index names and whose images the registry holds, as OCI spells them: `amd64`, `arm64`.
-    Held(BTreeSet<String>),
-    /// The image is a single one, whose manifest does not say.
-    Unsaid,
+    /// By which rule it comes.
+    pub cache: CacheState,
+    /// What of it is there.
+    pub state: ImageState,
 }
 
 /// A role of the definition.

@@ -1,10 +1,14 @@
 //! One thing broken at a time, and the code that must come of it.
 
 use super::world::{
-    attached, definition, endpoint, endpoints, execution_role, group, https, open, route, simulate, task_role,
+    attached, definition, endpoint, endpoints, execution_role, group, https, open, route, simulate, stored, task_role,
     the_trail, vpc, without,
 };
-use crate::doctor::{Architectures, Code, Network, PeerSight, Seen, Selectors, Sight, Simulated, Unseen};
+use crate::cache::CacheState;
+use crate::doctor::{Code, ImageSight, Network, PeerSight, Seen, Selectors, Sight, Simulated, Unseen};
+use crate::observed::{ImageState, StoredImage};
+use crate::policy::Architecture;
+use std::collections::BTreeSet;
 
 type Break = fn(&mut Sight);
 
@@ -142,14 +146,26 @@ pub(super) const BROKEN: &[(Code, &str, Break)] = &[
         attached(task_role(s)).policies.insert(own);
     }),
     // --- image
-    (Code::NotSeen, "registry denied", |s| s.image.as_mut().expect("an image").architectures = denied()),
-    (Code::ImageMissing, "no image", |s| s.image.as_mut().expect("an image").architectures = Seen::Yes(None)),
-    (Code::ImageArchitectureMissing, "the other architecture only", |s| {
-        let held = Architectures::Held(["arm64".to_owned()].into());
-        s.image.as_mut().expect("an image").architectures = Seen::Yes(Some(held));
+    (Code::NotSeen, "registry denied", |s| image(s).state = ImageState::Refused("no".to_owned())),
+    (Code::NotSeen, "layers denied", |s| {
+        let (offered, unseen) = (None, Some("no".to_owned()));
+        image(s).state = ImageState::Present(StoredImage { offered, complete: BTreeSet::new(), unseen, ..stored() });
     }),
-    (Code::ImageArchitectureUnknown, "a single image", |s| {
-        s.image.as_mut().expect("an image").architectures = Seen::Yes(Some(Architectures::Unsaid));
+    (Code::NotSeen, "rules denied", |s| image(s).cache = CacheState::Refused("no".to_owned())),
+    (Code::CachePrefixTaken, "another registry's rule", |s| {
+        image(s).cache = CacheState::PrefixTaken("quay.io".to_owned())
+    }),
+    (Code::ImageMissing, "no image", |s| image(s).state = ImageState::Missing),
+    (Code::ImageArchitectureMissing, "the other architecture only", |s| {
+        let arm = BTreeSet::from([Architecture::Arm]);
+        image(s).state = ImageState::Present(StoredImage { offered: Some(arm.clone()), complete: arm, ..stored() });
+    }),
+    (Code::ImageArchitectureMissing, "layers of the other architecture only", |s| {
+        let complete = BTreeSet::from([Architecture::Arm]);
+        image(s).state = ImageState::Present(StoredImage { complete, ..stored() });
+    }),
+    (Code::ImageWouldExpire, "a lifecycle policy", |s| {
+        image(s).state = ImageState::Present(StoredImage { expires: Some("rule 1".to_owned()), ..stored() });
     }),
     // --- roles and logs
     (Code::NoTaskRole, "no task role", |s| s.task_role = None),
@@ -221,4 +237,8 @@ fn on_instances(sight: &mut Sight) {
     vpc(sight).endpoints =
         endpoints(&["ecr.api", "ecr.dkr", "s3", "logs", "xray", "ecs", "ecs-agent", "ecs-telemetry"]);
     definition(sight, |text| text.replace("FARGATE", "EC2"));
+}
+
+fn image(sight: &mut Sight) -> &mut ImageSight {
+    sight.image.as_mut().expect("an image")
 }

@@ -1,11 +1,13 @@
 //! A world in which a task of a closed VPC has all it needs, and handles to break it.
 
+use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
 use crate::doctor::{
-    Architectures, Attachments, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route,
-    RouteTable, SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, VpcEndpoint,
+    Attachments, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route, RouteTable,
+    SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, VpcEndpoint,
 };
 use crate::ids::RoleRef;
+use crate::observed::{ImageState, StoredImage};
 use crate::policy::{Architecture, Policy};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -26,7 +28,8 @@ pub(super) fn healthy() -> Sight {
         image: Some(ImageSight {
             reference: "ecr-public/xray/aws-xray-daemon:3.x".to_owned(),
             wanted: vec![Architecture::X86],
-            architectures: Seen::Yes(Some(Architectures::Held(set(&["amd64", "arm64"])))),
+            cache: CacheState::NoRule,
+            state: ImageState::Present(stored()),
         }),
         task_role: Some(role("web", &[XRAY])),
         execution_role: Some(role("pull", &["arn:aws:iam::aws:policy/service-role/AmazonECSTaskExecutionRolePolicy"])),
@@ -184,4 +187,17 @@ pub(super) fn simulate(role: &mut RoleSight, action: &str, said: Simulated) {
 
 pub(super) fn the_trail(sight: &mut Sight) -> &mut Trail {
     &mut seen(&mut sight.trails)[0]
+}
+
+/// An image that is there for both architectures.
+pub(super) fn stored() -> StoredImage {
+    let both = BTreeSet::from([Architecture::X86, Architecture::Arm]);
+    StoredImage {
+        digest: format!("sha256:{}", "0a".repeat(32)).parse().expect("a digest"),
+        offered: Some(both.clone()),
+        complete: both,
+        unseen: None,
+        age_hours: Some(1),
+        expires: None,
+    }
 }
