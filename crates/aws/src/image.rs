@@ -22,6 +22,9 @@ use std::sync::Arc;
 /// Partitions whose Regions have no pull-through cache rules (ECR user guide, "Considerations").
 const WITHOUT_RULES: [&str; 2] = ["aws-cn", "aws-us-gov"];
 
+/// For how long nobody looks for a newer image after that failed, in seconds.
+const PAUSE: u64 = 3600;
+
 /// The registry that tasks pull from, and where they run.
 #[derive(Debug, Clone)]
 pub struct PrivateRegistry {
@@ -142,13 +145,17 @@ impl Look<'_> {
             Ok(expires) => expires,
             Err(why) => return Ok(ImageState::Refused(why)),
         };
-        let checked = record.checked_at.max(tagged.pushed_at);
+        let now = self.images.clock.now();
+        let since = |then: u64| now.saturating_sub(then);
+        // While upstream is out of reach, not every family has to find that out anew.
+        let failed = record.failed_at.is_some_and(|then| since(then) < PAUSE);
+        let looked_up = record.checked_at.max(tagged.pushed_at).filter(|_| !failed);
         Ok(ImageState::Present(StoredImage {
             digest: tagged.digest.clone(),
             offered: architectures.map(|architectures| architectures.into_keys().collect()),
             complete,
             unseen,
-            age_hours: checked.map(|then| self.images.clock.now().saturating_sub(then) / 3600),
+            age_hours: looked_up.map(|then| since(then) / 3600),
             expires,
         }))
     }

@@ -11,6 +11,7 @@
 //! | `architectures` | SS | the architectures that were fetched of that: `X86_64`, `ARM64` |
 //! | `checkedAt` | N | when that was, in seconds since 1970 |
 //! | `fetched`, `fetchedAt` | SS, N | blobs of an unfinished fetch, and when the last of them came |
+//! | `failedAt` | N | when a fetch last came to no end |
 //!
 //! Without a table the same is kept in the process: then one function's warm instance knows nothing of another's.
 
@@ -57,6 +58,8 @@ pub(crate) struct ImageRecord {
     pub(crate) architectures: BTreeSet<Architecture>,
     /// When, in seconds since 1970.
     pub(crate) checked_at: Option<u64>,
+    /// When a fetch last came to no end, in seconds since 1970.
+    pub(crate) failed_at: Option<u64>,
     fetched: BTreeSet<ImageDigest>,
     fetched_at: u64,
     lease: Option<(String, u64)>,
@@ -188,7 +191,7 @@ impl Ledger {
             })),
             Store::Table { .. } => {
                 let update = "SET digest = :digest, architectures = :architectures, checkedAt = :now \
-                              REMOVE leaseOwner, leaseUntil, fetched, fetchedAt";
+                              REMOVE leaseOwner, leaseUntil, fetched, fetchedAt, failedAt";
                 let architectures = architectures.iter().map(ToString::to_string).collect();
                 let values = [
                     (":digest", text(digest.as_str())),
@@ -200,13 +203,20 @@ impl Ledger {
         }
     }
 
-    /// Gives the lease back. What came stays noted.
+    /// Notes that the fetch came to no end, and gives the lease back. What came stays noted.
     ///
     /// Assumptions and errors as with [`Ledger::take`].
-    pub(crate) async fn release(&self, lease: &Lease) -> Result<bool, Error> {
+    pub(crate) async fn give_up(&self, lease: &Lease) -> Result<bool, Error> {
+        let now = self.clock.now();
         match &self.store {
-            Store::Process(records) => Ok(with_lease(records, lease, |record| record.lease = None)),
-            Store::Table { .. } => self.update(lease, "REMOVE leaseOwner, leaseUntil", []).await,
+            Store::Process(records) => Ok(with_lease(records, lease, |record| {
+                record.lease = None;
+                record.failed_at = Some(now);
+            })),
+            Store::Table { .. } => {
+                let update = "SET failedAt = :now REMOVE leaseOwner, leaseUntil";
+                self.update(lease, update, [(":now", number(now))]).await
+            }
         }
     }
 
@@ -244,6 +254,7 @@ impl ImageRecord {
             digest: word("digest").and_then(|text| text.parse().ok()),
             architectures: [Architecture::X86, Architecture::Arm].into_iter().filter(has).collect(),
             checked_at: count("checkedAt"),
+            failed_at: count("failedAt"),
             fetched: set("fetched").iter().filter_map(|text| text.parse().ok()).collect(),
             fetched_at: count("fetchedAt").unwrap_or(0),
             lease: word("leaseOwner").zip(count("leaseUntil")),

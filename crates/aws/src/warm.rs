@@ -101,7 +101,7 @@ pub(crate) async fn fetch(
         Err(Stop::Error(error)) => Err(*error),
     };
     // It ends by itself too, only later.
-    if let Err(error) = clients.ledger.release(&lease).await {
+    if let Err(error) = clients.ledger.give_up(&lease).await {
         tracing::warn!(error = %Chain(&error), "the lease of an image could not be given back");
     }
     answer

@@ -90,7 +90,7 @@ pub struct StoredImage {
     pub complete: BTreeSet<Architecture>,
     /// Why not everything could be seen of it; for people.
     pub unseen: Option<String>,
-    /// Hours since the tag was last looked up upstream, if that is known.
+    /// Hours since the tag was last looked up upstream; `None` if nobody knows, or if that has just failed.
     pub age_hours: Option<u64>,
     /// What would delete it one day, for people.
     pub expires: Option<String>,

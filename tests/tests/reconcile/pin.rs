@@ -41,6 +41,14 @@ async fn a_tag_that_cannot_be_looked_up_again_leaves_what_is_there() {
     let report = scene.stage.reconcile_afresh().await;
     assert_eq!(report.outcome, "registered", "{report:?}");
     assert!(report.notes.iter().any(|note| note.starts_with("imageNotFetched")), "{:?}", report.notes);
+    // The next family does not try at once, and an hour later somebody does.
+    scene.registry.take_pulls();
+    scene.stage.world.register(&web("3")).unwrap();
+    assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
+    assert!(scene.registry.take_pulls().is_empty());
+    scene.stage.world.clock().advance(Duration::from_secs(3600));
+    scene.stage.reconcile_afresh().await;
+    assert!(!scene.registry.take_pulls().is_empty());
     assert_eq!(scene.newest_image(), reference("ecr-public/", &format!("@{}", scene.image.digest)));
 }
 
