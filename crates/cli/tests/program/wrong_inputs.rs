@@ -103,7 +103,7 @@ fn a_policy_at_fault_is_told_by_path_line_and_what_is_allowed() {
         ),
         ("pin: tag", "pin: never", &["spec.image.pin", "tag", "digest"][..]),
         ("cacheRule: create", "cacheRule: maybe", &["spec.image.cacheRule", "find", "create"][..]),
-        ("refreshHours: 24", "refreshHours: 1", &["spec.image.refreshHours", "24 to 8760", "line 29"][..]),
+        ("refreshHours: 24", "refreshHours: 1", &["spec.image.refreshHours", "24 to 8760", "line 26"][..]),
         ("retentionDays: 30", "retentionDays: 31", &["spec.logGroup.retentionDays", "one of 1, 3, 5", "30, 60"][..]),
         ("public.ecr.aws/xray", "docker.io/amazon", &["spec.image.upstream", "public.ecr.aws"][..]),
         (
