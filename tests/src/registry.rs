@@ -229,6 +229,7 @@ impl State {
     fn pull(&mut self, place: &Place, repository: &str, pull: &Pull, now: u64) -> Result<Bytes, Refused> {
         let upstream = self.upstream_of(place, repository);
         let reached = upstream.clone().filter(|_| !self.upstream_cut);
+        let lag = self.image_lag;
         let images = reached.map(|(registry, path)| self.published(&registry, &path)).unwrap_or_default();
         let key = (place.clone(), repository.to_owned());
         let there = self.repositories.contains_key(&key);
@@ -250,6 +251,7 @@ impl State {
                     stored.tags.insert(tag.clone(), image.digest.clone());
                     stored.manifests.insert(image.digest.clone(), image.manifests[&image.digest].clone());
                     stored.pushed_at = now;
+                    stored.shown_from = now + lag;
                 }
                 let digest = stored.tags.get(tag).ok_or(missing)?;
                 stored.manifests.get(digest).cloned().ok_or(missing)

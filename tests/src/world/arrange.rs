@@ -193,6 +193,11 @@ impl World {
         lock(&self.shared.history).now.upstream_cut = cut;
     }
 
+    /// From now on ECR takes so many seconds to show an image that was pulled through a rule.
+    pub fn show_images_after(&self, seconds: u64) {
+        lock(&self.shared.history).now.image_lag = seconds;
+    }
+
     /// Makes all logins to the registry worthless.
     pub fn expire_logins(&self) {
         lock(&self.shared.history).now.logins += 1;

@@ -46,7 +46,8 @@ fn repository<'a>(state: &'a State, caller: &Caller, input: &Input) -> Result<(S
     let place = registry(caller, input);
     let found = state.repositories.get(&(place.clone(), name.clone()));
     let shared = |found: &&std::sync::Arc<Repository>| place.account == caller.place.account || found.shared;
-    let found = found.filter(shared).ok_or_else(|| {
+    let now = caller.now.split('.').next().and_then(|seconds| seconds.parse::<u64>().ok()).unwrap_or(u64::MAX);
+    let found = found.filter(shared).filter(|found| found.shown_from <= now).ok_or_else(|| {
         let id = &place.account;
         let message = format!("The repository with name '{name}' does not exist in the registry with id '{id}'");
         ServiceError::new("RepositoryNotFoundException", message)

@@ -109,6 +109,8 @@ pub(crate) struct Repository {
     pub(crate) blobs: BTreeMap<String, Bytes>,
     /// Seconds since 1970, when the newest of the images came.
     pub(crate) pushed_at: u64,
+    /// Seconds since 1970, before which ECR shows none of it.
+    pub(crate) shown_from: u64,
     pub(crate) lifecycle_policy: Option<String>,
     /// Whether other accounts may look at it.
     pub(crate) shared: bool,
@@ -141,6 +143,8 @@ pub(crate) struct State {
     pub(crate) upstream: BTreeMap<(String, String, String), Arc<Image>>,
     /// Whether nobody reaches them.
     pub(crate) upstream_cut: bool,
+    /// How many seconds ECR takes to show an image that was pulled through a rule.
+    pub(crate) image_lag: u64,
     /// Where the registry's HTTP API is, if it is anywhere.
     pub(crate) registry_url: Option<String>,
     /// How often logins to it were made worthless.

@@ -7,6 +7,7 @@ use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_tests::{Fault, Image, Mishap, Pull, ServiceError, World};
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 #[tokio::test]
 async fn a_first_injection_makes_the_rule_fills_the_cache_and_names_the_digest() {
@@ -123,6 +124,38 @@ async fn a_warm_up_that_is_cut_off_goes_on_blob_by_blob() {
     let items = scene.stage.world.items("operator");
     let [item] = items.as_slice() else { panic!("{items:?}") };
     assert!(item.contains("checkedAt") && !item.contains("lease") && !item.contains("fetched"), "{item}");
+}
+
+/// The record alone says what came, where ECR does not tell of layers.
+#[tokio::test]
+async fn what_came_is_not_pulled_again_though_ecr_does_not_tell_of_it() {
+    let scene = Scene::new(&[]).await;
+    scene.stage.world.deny("BatchCheckLayerAvailability", None);
+    let last = blobs_of(&scene.image, "amd64").into_iter().next_back().unwrap();
+    let broken = last.clone();
+    scene.registry.on_pull(move |pull| (*pull == Pull::Blob(broken.clone())).then_some(Mishap::Cut));
+    assert_eq!(scene.stage.reconcile().await.outcome, "waiting");
+    scene.registry.leave_pulls_alone();
+    scene.registry.take_pulls();
+    assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
+    assert_eq!(scene.pulled_blobs(), [last]);
+}
+
+/// ECR copies what was pulled on its own time.
+#[tokio::test]
+async fn nothing_refers_to_an_image_before_ecr_shows_it() {
+    let scene = Scene::new(&[]).await;
+    scene.stage.world.show_images_after(5);
+    assert_eq!(scene.stage.reconcile().await.outcome, "registered");
+    let scene = Scene::new(&[]).await;
+    scene.stage.world.show_images_after(500);
+    let report = scene.stage.reconcile().await;
+    assert_eq!((report.outcome, report.reason), ("waiting", Some(Reason::ImageWarming)), "{report:?}");
+    scene.assert_untouched("ECR does not show it");
+    scene.registry.take_pulls();
+    scene.stage.world.clock().advance(Duration::from_secs(500));
+    assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
+    assert!(scene.pulled_blobs().is_empty(), "all of it came already");
 }
 
 #[tokio::test]
