@@ -82,6 +82,20 @@ async fn a_fetch_ends_with_the_functions_time_and_gives_its_lease_back() {
     assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
 }
 
+/// A registration is not begun without the time to take it back; the image is there by then.
+#[tokio::test]
+async fn a_fetch_that_took_the_functions_time_leaves_the_rest_to_the_next_invocation() {
+    let scene = Scene::new(&[]).await;
+    let soon = Deadline::at(tokio::time::Instant::now() + Duration::from_secs(30));
+    let family = "web".parse().unwrap();
+    let report = scene.stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap();
+    assert_eq!((report.outcome, report.again_in_seconds), ("waiting", Some(1)), "{report:?}");
+    scene.assert_untouched("too little time");
+    scene.registry.take_pulls();
+    assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
+    assert!(scene.registry.take_pulls().is_empty());
+}
+
 fn batch(body: &Value) -> Value {
     json!({ "Records": [{ "messageId": "m-0", "body": body.to_string(), "eventSource": "aws:sqs" }] })
 }
