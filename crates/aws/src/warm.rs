@@ -36,8 +36,8 @@ const MARGIN: Duration = Duration::from_secs(60);
 const WAITS: [Duration; 4] =
     [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(4), Duration::from_secs(8)];
 
-/// How often ECR is asked whether it shows the image, a second apart at first and then longer.
-const LOOKS: u32 = 6;
+/// How often ECR is asked whether it shows the image, with these waits before, in seconds.
+const LOOKS: [u64; 6] = [0, 1, 2, 4, 8, 16];
 
 /// What came of a fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -206,14 +206,14 @@ impl Warmer<'_> {
     /// Waits until ECR shows the image. It copies what was pulled on its own time.
     async fn shown(&self, digest: &ImageDigest, manifests: &[ImageDigest]) -> Result<(), Stop> {
         let repository = &self.fetch.repository;
-        for look in 0..LOOKS {
+        for seconds in LOOKS {
+            self.clients.clock.wait(Duration::from_secs(seconds)).await;
             let tagged = self.clients.ecr.tag(repository, &self.fetch.image.tag).await?;
             let tagged = tagged.map_err(|why| self.not_fetched(&why))?;
             let there = tagged.is_some_and(|tagged| tagged.digest == *digest);
             if there && self.has(manifests).await? {
                 return Ok(());
             }
-            self.clients.clock.wait(Duration::from_secs(1 << look)).await;
         }
         let message = format!("{} was pulled, and ECR does not show it yet", self.fetch.image);
         Err(Stop::later(SOON, Reason::ImageWarming, message))

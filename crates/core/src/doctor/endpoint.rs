@@ -6,8 +6,8 @@ use super::finding::Finding;
 use super::firewall::{self, Groups, Lets, Peers};
 use super::mend;
 use super::needs::Endpoint;
-use super::network::Ways;
 use super::policy::{self, Caller, Verdict};
+use super::route::Ways;
 use super::sight::{Seen, Sight, Subnet, TaskNetwork, VpcEndpoint};
 
 /// What the judgement of one endpoint rests on.

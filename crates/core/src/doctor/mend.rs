@@ -1,7 +1,7 @@
 //! The commands that mend what is missing. Nothing here is ever run.
 
 use super::needs::Endpoint;
-use super::network::Ways;
+use super::route::Ways;
 use super::sight::{Cidr, Sight, Subnet, TaskNetwork, VpcEndpoint};
 use std::collections::BTreeSet;
 

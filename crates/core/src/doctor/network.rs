@@ -5,28 +5,8 @@ use super::endpoint;
 use super::finding::Finding;
 use super::mend;
 use super::needs;
-use super::route::{self, Way};
-use super::sight::{Network, RouteTable, Seen, Sight, Subnet, TaskNetwork};
-
-/// What is known of the tasks' subnets together.
-#[derive(Debug)]
-pub(super) struct Ways<'a> {
-    /// Subnets without a way to the internet.
-    pub(super) closed: Vec<(&'a Subnet, &'a RouteTable)>,
-    /// Subnets whose default route leads to another network, and the target.
-    pub(super) elsewhere: Vec<(&'a Subnet, &'a RouteTable, String)>,
-    /// Subnets with a way to the internet, and the gateway.
-    pub(super) open: Vec<(&'a Subnet, String)>,
-}
-
-impl<'a> Ways<'a> {
-    /// All subnets that tasks run in.
-    pub(super) fn subnets(&self) -> impl Iterator<Item = &'a Subnet> {
-        let closed = self.closed.iter().map(|(subnet, _)| *subnet);
-        let elsewhere = self.elsewhere.iter().map(|(subnet, _, _)| *subnet);
-        closed.chain(elsewhere).chain(self.open.iter().map(|(subnet, _)| *subnet))
-    }
-}
+use super::route::{self, Ways};
+use super::sight::{Network, Seen, Sight, Subnet, TaskNetwork};
 
 /// Judges the network.
 pub(super) fn judge(sight: &Sight, network: &Network) -> Finding {
@@ -40,7 +20,7 @@ pub(super) fn judge(sight: &Sight, network: &Network) -> Finding {
         Network::Vpc(network) => {
             let mut parts = vec![attributes(sight, network)];
             let ways = match (&network.subnets, &network.route_tables) {
-                (Seen::Yes(subnets), Seen::Yes(tables)) => Ok(ways(network, subnets, tables)),
+                (Seen::Yes(subnets), Seen::Yes(tables)) => Ok(route::ways(network, subnets, tables)),
                 (Seen::No(why), _) => Err(Finding::not_seen("subnets", why, "ec2:DescribeSubnets")),
                 (_, Seen::No(why)) => Err(Finding::not_seen("route tables", why, "ec2:DescribeRouteTables")),
             };
@@ -77,25 +57,6 @@ fn attributes(sight: &Sight, network: &TaskNetwork) -> Finding {
         one(&network.dns_hostnames, "enableDnsHostnames", "enable-dns-hostnames", Code::DnsHostnamesOff),
     ];
     Finding::group("DNS attributes", parts)
-}
-
-fn ways<'a>(network: &TaskNetwork, subnets: &'a [Subnet], tables: &'a [RouteTable]) -> Ways<'a> {
-    let mut ways = Ways { closed: Vec::new(), elsewhere: Vec::new(), open: Vec::new() };
-    let is_wanted = |subnet: &&Subnet| network.task_subnets.as_ref().is_none_or(|ids| ids.contains(&subnet.id));
-    for subnet in subnets.iter().filter(is_wanted) {
-        // Every VPC has a main table, so there is always one.
-        let Some(table) = route::table(tables, subnet) else { continue };
-        match route::way(table, network) {
-            Way::None => ways.closed.push((subnet, table)),
-            Way::Elsewhere(target) => ways.elsewhere.push((subnet, table, target)),
-            Way::Internet(target) => ways.open.push((subnet, target)),
-        }
-    }
-    // Where nobody said which, tasks are not looked for in public subnets, unless there are no others.
-    if network.task_subnets.is_none() && !(ways.closed.is_empty() && ways.elsewhere.is_empty()) {
-        ways.open.clear();
-    }
-    ways
 }
 
 fn subnets(ways: &Ways<'_>) -> Finding {
