@@ -27,6 +27,9 @@ pub enum CacheState {
     NoRule,
     /// By none, and what has the prefix that was told comes from elsewhere: from this registry.
     PrefixTaken(String),
+    /// By none, and a rule for fewer names, or for all of them, covers the prefix that was told: for this registry. A
+    /// rule of our own would go before it; what is there already is the other's.
+    Covered(String),
     /// ECR has no such rules in this Region.
     Unavailable,
     /// AWS did not say; for people.
@@ -51,11 +54,6 @@ impl CacheRule {
         self.prefix == names::ROOT_PREFIX
             || repository.strip_prefix(&self.prefix).is_some_and(|rest| rest.starts_with('/'))
     }
-
-    /// How much of a name the rule asks for.
-    fn length(&self) -> usize {
-        if self.prefix == names::ROOT_PREFIX { 0 } else { self.prefix.len() }
-    }
 }
 
 impl CacheState {
@@ -63,7 +61,12 @@ impl CacheState {
     pub fn repository(&self, image: &Upstream, told: &str) -> String {
         let found = match self {
             Self::Rule(rule) => rule.repository(image),
-            Self::NotChecked | Self::NoRule | Self::PrefixTaken(_) | Self::Unavailable | Self::Refused(_) => None,
+            Self::NotChecked
+            | Self::NoRule
+            | Self::PrefixTaken(_)
+            | Self::Covered(_)
+            | Self::Unavailable
+            | Self::Refused(_) => None,
         };
         found.unwrap_or_else(|| with_prefix(told, &image.repository))
     }
@@ -72,7 +75,12 @@ impl CacheState {
     pub fn prefix<'a>(&'a self, told: &'a str) -> &'a str {
         match self {
             Self::Rule(rule) => &rule.prefix,
-            Self::NotChecked | Self::NoRule | Self::PrefixTaken(_) | Self::Unavailable | Self::Refused(_) => told,
+            Self::NotChecked
+            | Self::NoRule
+            | Self::PrefixTaken(_)
+            | Self::Covered(_)
+            | Self::Unavailable
+            | Self::Refused(_) => told,
         }
     }
 }
@@ -85,7 +93,7 @@ impl CacheState {
 pub fn find(rules: &[CacheRule], image: &Upstream, told: &str) -> CacheState {
     let filler = |repository: &str| {
         let covering = rules.iter().filter(|rule| rule.covers(repository));
-        covering.max_by_key(|rule| rule.length())
+        covering.max_by_key(|rule| length(&rule.prefix))
     };
     let fit = |rule: &&CacheRule| {
         let repository = rule.repository(image);
@@ -97,9 +105,15 @@ pub fn find(rules: &[CacheRule], image: &Upstream, told: &str) -> CacheState {
         return CacheState::Rule((*rule).clone());
     }
     match filler(&with_prefix(told, &image.repository)) {
+        Some(other) if length(&other.prefix) < length(told) => CacheState::Covered(other.upstream.clone()),
         Some(other) => CacheState::PrefixTaken(other.upstream.clone()),
         None => CacheState::NoRule,
     }
+}
+
+/// How much of a name a prefix asks for: of two rules, the one that asks for more fills a repository.
+fn length(prefix: &str) -> usize {
+    if prefix == names::ROOT_PREFIX { 0 } else { prefix.len() }
 }
 
 /// A repository's name behind a rule's prefix.
@@ -152,7 +166,7 @@ mod tests {
             vec![rule("ecr-public", hub)],
             // A longer prefix of another registry takes the repository away.
             vec![rule("ecr-public", names::ECR_PUBLIC), rule("ecr-public/xray", hub)],
-            vec![rule("ROOT", hub)],
+            vec![rule("ecr-public/xray", hub), rule("ROOT", names::ECR_PUBLIC), rule("xray", hub)],
         ] {
             assert_eq!(taken(&rules), CacheState::PrefixTaken(hub.to_owned()), "{rules:?}");
         }
@@ -161,5 +175,13 @@ mod tests {
         let part = CacheRule { upstream_prefix: Some("datadog".into()), ..rule("ecr-public", names::ECR_PUBLIC) };
         assert_eq!(taken(&[part]), CacheState::PrefixTaken(names::ECR_PUBLIC.to_owned()));
         assert_eq!(taken(&[]), CacheState::NoRule);
+    }
+
+    #[test]
+    fn a_rule_for_fewer_letters_leaves_room_for_ours() {
+        let hub = "registry-1.docker.io";
+        assert_eq!(find(&[rule("ROOT", hub)], &daemon(), "ecr-public"), CacheState::Covered(hub.to_owned()));
+        assert_eq!(find(&[rule("team", hub)], &daemon(), "team/traces"), CacheState::Covered(hub.to_owned()));
+        assert_eq!(find(&[rule("ROOT", hub)], &daemon(), "ROOT"), CacheState::PrefixTaken(hub.to_owned()));
     }
 }

@@ -33,7 +33,7 @@ pub(crate) fn image(
 ) -> Readiness {
     let upstream = policy.upstream();
     let place = place(observed, &upstream);
-    if let CacheState::PrefixTaken(other) = &observed.cache {
+    if let Some(other) = another_fills(&observed.cache, &observed.image) {
         let message = format!("{place}: prefix {} belongs to {other}", observed.cache_prefix);
         return Readiness::Refused(Refusal::new(Reason::CachePrefixTaken, message));
     }
@@ -61,6 +61,20 @@ pub(crate) fn image(
             Some(rule) => Readiness::Refused(Refusal::new(Reason::ImageWouldExpire, format!("{place}: {rule}"))),
             None => Readiness::Ready(refresh(image, observed, policy, fetch)),
         },
+    }
+}
+
+/// Another registry than the image's that fills its repository, or has filled it.
+pub(crate) fn another_fills<'a>(cache: &'a CacheState, image: &ImageState) -> Option<&'a str> {
+    match cache {
+        CacheState::PrefixTaken(other) => Some(other),
+        CacheState::Covered(other) if !matches!(image, ImageState::Missing) => Some(other),
+        CacheState::Covered(_)
+        | CacheState::NotChecked
+        | CacheState::Rule(_)
+        | CacheState::NoRule
+        | CacheState::Unavailable
+        | CacheState::Refused(_) => None,
     }
 }
 
@@ -111,7 +125,7 @@ fn fetch(
     let rule = match &observed.cache {
         CacheState::Refused(why) => return refuse(Reason::CacheUnreadable, why.clone()),
         CacheState::Rule(_) | CacheState::NotChecked | CacheState::PrefixTaken(_) | CacheState::Unavailable => None,
-        CacheState::NoRule => {
+        CacheState::NoRule | CacheState::Covered(_) => {
             if policy.spec.image.cache_rule != CacheRuleWish::Create || bound < CacheBound::Create {
                 let message = format!("no cache rule stands for {}, and {place} is not there", upstream.registry);
                 return refuse(Reason::CacheRuleMissing, message);
@@ -240,6 +254,13 @@ mod tests {
     fn an_image_under_anothers_prefix_is_not_ours_though_it_is_there() {
         let there = observed(CacheState::PrefixTaken("quay.io".into()), ImageState::Present(stored()));
         assert_eq!(reason(&judge(&there, CacheBound::Create)), Some(Reason::CachePrefixTaken));
+        let covered = |image| observed(CacheState::Covered("quay.io".into()), image);
+        let there = covered(ImageState::Present(stored()));
+        assert_eq!(reason(&judge(&there, CacheBound::Create)), Some(Reason::CachePrefixTaken));
+        let Readiness::Fetch(fetch) = judge(&covered(ImageState::Missing), CacheBound::Create) else {
+            panic!("a rule of our own goes before the other")
+        };
+        assert_eq!(fetch.rule.map(|rule| rule.prefix).as_deref(), Some("ecr-public"));
     }
 
     #[test]

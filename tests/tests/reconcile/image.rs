@@ -95,6 +95,16 @@ async fn a_rule_that_cannot_be_had_is_a_reason() {
     scene.assert_untouched("the stack makes no rules");
 }
 
+/// A rule for every name fills whatever no other rule is for. Ours goes before it, but takes over nothing.
+#[tokio::test]
+async fn a_rule_of_another_registry_for_every_name_leaves_room_for_ours() {
+    let scene = Scene::new(&[]).await;
+    scene.stage.world.add_cache_rule("ROOT", "quay.io", None);
+    assert_eq!(scene.stage.reconcile().await.outcome, "registered");
+    assert_eq!(scene.newest_image(), reference("ecr-public/", ":3.x"));
+    assert_eq!(scene.stage.world.cache_rules(), ["ROOT", "ecr-public"]);
+}
+
 /// Somebody makes the same rule between our look and our call.
 #[tokio::test]
 async fn a_rule_that_somebody_else_made_meanwhile_will_do() {

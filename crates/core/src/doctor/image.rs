@@ -8,6 +8,7 @@ use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
 use crate::observed::{ImageState, StoredImage};
 use crate::policy::{Architecture, Policy};
+use crate::readiness::another_fills;
 
 /// What shows an image to its last layer.
 const SHOWS: &str = "ecr:DescribeImages, ecr:BatchGetImage and ecr:BatchCheckLayerAvailability";
@@ -15,7 +16,7 @@ const SHOWS: &str = "ecr:DescribeImages, ecr:BatchGetImage and ecr:BatchCheckLay
 /// Judges whether the image is there, for each architecture that is wanted.
 pub(super) fn judge(sight: &Sight, image: &ImageSight) -> Finding {
     let subject = format!("image {}", image.reference);
-    if let CacheState::PrefixTaken(other) = &image.cache {
+    if let Some(other) = another_fills(&image.cache, &image.state) {
         let message = format!("its repository is filled from {other}, so that what is in it is another image");
         let mend = "choose another prefix (CachePrefix of infra/cloudformation/operator.yaml, --cache-prefix here)";
         return Finding::of(Code::CachePrefixTaken, subject, message).mended(mend);
