@@ -76,7 +76,7 @@ Examples:
   ecs-sidecar doctor --vpc vpc-0123456789abcdef0 --family checkout --format json
 
 Nothing is written: every call to AWS is a read, and what AWS refuses to show is not checked, with the action to
-grant. Network ACLs, service control policies and what lies behind a NAT or transit gateway are not looked at.
+grant. Service control policies and what lies behind a NAT or transit gateway are not looked at.
 Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
     Doctor(DoctorArguments),
 

@@ -10,8 +10,8 @@ use aws_sdk_ec2::types::{self as ec2, Filter, VpcAttributeName, VpcEndpointType}
 use aws_types::SdkConfig;
 use ecs_sidecar_aws::{Chain, Error as CallError};
 use ecs_sidecar_core::doctor::{
-    Cidr, Endpoints, GroupRule, Network, PeerSight, Route, RouteTable, SecurityGroup, Seen, Subnet, TaskNetwork,
-    VpcEndpoint,
+    AclRule, Cidr, Endpoints, GroupRule, Network, NetworkAcl, PeerSight, Route, RouteTable, SecurityGroup, Seen,
+    Subnet, TaskNetwork, VpcEndpoint,
 };
 use ecs_sidecar_core::ids::{AccountId, Region};
 
@@ -86,7 +86,7 @@ impl Networks {
         region: &Region,
         vpc: &str,
     ) -> Result<(TaskNetwork, Option<String>), Error> {
-        let (own, dns_support, dns_hostnames, subnets, route_tables, endpoints, groups, s3_prefix_list) = tokio::join!(
+        let (own, dns_support, dns_hostnames, subnets, route_tables, endpoints, groups, acls, s3_prefix_list) = tokio::join!(
             self.own(vpc),
             self.attribute(vpc, VpcAttributeName::EnableDnsSupport, DescribeVpcAttributeOutput::enable_dns_support),
             self.attribute(vpc, VpcAttributeName::EnableDnsHostnames, DescribeVpcAttributeOutput::enable_dns_hostnames),
@@ -94,6 +94,7 @@ impl Networks {
             self.route_tables(vpc),
             self.endpoints(vpc),
             self.groups(vpc),
+            self.acls(vpc),
             self.s3_prefix_list(region),
         );
         let own = own?;
@@ -111,6 +112,7 @@ impl Networks {
             route_tables: seen(route_tables),
             endpoints: visible(seen(endpoints), own.owner.as_deref(), account),
             security_groups,
+            acls: seen(acls),
             task_groups: None,
             public_address: None,
             s3_prefix_list,
@@ -194,6 +196,13 @@ impl Networks {
         all.map_err(|error| CallError::call("DescribeSecurityGroups", vpc, &error))
     }
 
+    async fn acls(&self, vpc: &str) -> Answer<Vec<NetworkAcl>> {
+        let pages = self.client.describe_network_acls().filters(of_vpc(vpc)).into_paginator().items().send();
+        let all = pages.collect::<Result<Vec<_>, _>>().await;
+        let all = all.map_err(|error| CallError::call("DescribeNetworkAcls", vpc, &error))?;
+        Ok(all.iter().map(acl).collect())
+    }
+
     async fn s3_prefix_list(&self, region: &Region) -> Seen<String> {
         let name = format!("com.amazonaws.{region}.s3");
         let filter = Filter::builder().name("prefix-list-name").values(&name).build();
@@ -258,6 +267,31 @@ fn route_table(table: &ec2::RouteTable) -> RouteTable {
     }
 }
 
+fn acl(acl: &ec2::NetworkAcl) -> NetworkAcl {
+    let side = |egress| {
+        let rules = acl.entries().iter().filter(|entry| entry.egress() == Some(egress));
+        rules.filter_map(acl_rule).collect()
+    };
+    NetworkAcl {
+        id: acl.network_acl_id().unwrap_or_default().to_owned(),
+        is_default: acl.is_default() == Some(true),
+        subnets: acl.associations().iter().filter_map(|one| one.subnet_id().map(str::to_owned)).collect(),
+        inbound: side(false),
+        outbound: side(true),
+    }
+}
+
+/// A rule for IPv4; there are rules for IPv6 beside them.
+fn acl_rule(entry: &ec2::NetworkAclEntry) -> Option<AclRule> {
+    Some(AclRule {
+        number: entry.rule_number()?,
+        allows: entry.rule_action() == Some(&ec2::RuleAction::Allow),
+        is_tcp: matches!(entry.protocol(), Some("-1" | "6")),
+        ports: entry.port_range().and_then(|range| range.from().zip(range.to())),
+        range: entry.cidr_block()?.parse().ok()?,
+    })
+}
+
 fn endpoint(endpoint: ec2::VpcEndpoint) -> Option<VpcEndpoint> {
     let groups =
         endpoint.groups.map(|groups| groups.into_iter().filter_map(|group| group.group_id).collect::<Vec<_>>());
@@ -317,6 +351,34 @@ mod tests {
             .routes(to("nat-1", ec2::RouteState::Active));
         let routes = route_table(&table.build()).routes;
         assert_eq!(routes, [Route { destination: "0.0.0.0/0".to_owned(), target: "nat-1".to_owned() }]);
+    }
+
+    #[test]
+    fn rules_of_an_acl_are_told_apart_by_side_and_family() {
+        let entry = |number, egress| {
+            ec2::NetworkAclEntry::builder()
+                .rule_number(number)
+                .egress(egress)
+                .protocol("6")
+                .rule_action(ec2::RuleAction::Allow)
+                .port_range(ec2::PortRange::builder().from(443).to(443).build())
+        };
+        let seen = ec2::NetworkAcl::builder()
+            .network_acl_id("acl-1")
+            .is_default(true)
+            .entries(entry(100, true).cidr_block("10.0.0.0/8").build())
+            .entries(entry(101, true).ipv6_cidr_block("::/0").build())
+            .entries(entry(102, false).cidr_block("0.0.0.0/0").rule_action(ec2::RuleAction::Deny).build());
+        let acl = acl(&seen.build());
+        let rule = |number, allows, range: &str| AclRule {
+            number,
+            allows,
+            is_tcp: true,
+            ports: Some((443, 443)),
+            range: range.parse().expect("a range"),
+        };
+        assert_eq!(acl.outbound, [rule(100, true, "10.0.0.0/8")]);
+        assert_eq!(acl.inbound, [rule(102, false, "0.0.0.0/0")]);
     }
 
     #[test]

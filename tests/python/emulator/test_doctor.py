@@ -6,6 +6,7 @@ Every test has a VPC, roles and a service of its own, healthy but for what the t
 What ministack is not like AWS in:
 - DescribeVpcEndpoints takes no filters and tells no private DNS, groups or policy; the wire adds the last three.
 - Rules of security groups lose their prefix lists; the wire gives them back.
+- Rules of network ACLs lose their ports, so that these tests deny all of a protocol.
 - An endpoint is always `available`; its other states are left to the pure tests.
 - SimulatePrincipalPolicy knows no boundaries and no condition that was not met: `boundaryDenies` and a result that depends
   on the request are left to the pure tests. It never fails for a policy that does not exist.
@@ -86,6 +87,14 @@ def not_out(world, permission):
     world.client("ec2").revoke_security_group_egress(GroupId=world.task_group, IpPermissions=[permission])
 
 
+def denied_by_acl(world, cidr="0.0.0.0/0", egress=True):
+    ec2 = world.client("ec2")
+    (acl,) = ec2.describe_network_acls(Filters=[{"Name": "vpc-id", "Values": [world.vpc]}])["NetworkAcls"]
+    ec2.create_network_acl_entry(
+        NetworkAclId=acl["NetworkAclId"], RuleNumber=50, Protocol="-1", RuleAction="deny", Egress=egress, CidrBlock=cidr
+    )
+
+
 def detach(world, role, policy):
     world.client("iam").detach_role_policy(RoleName=role, PolicyArn=policy)
 
@@ -127,6 +136,9 @@ BROKEN = {
     "part-of-a-subnet": (lambda w: inbound(w, https(IpRanges=[{"CidrIp": "10.7.1.0/25"}])), "rulesUnclear"),
     "tasks-closed": (lambda w: not_out(w, w.to_endpoints), "tasksClosed"),
     "tasks-closed-to-s3": (lambda w: not_out(w, w.to_s3), "tasksClosedToS3"),
+    "acl-closed": (denied_by_acl, "networkAclClosed"),
+    "acl-closed-to-answers": (lambda w: denied_by_acl(w, egress=False), "networkAclClosed"),
+    "acl-closed-to-some": (lambda w: denied_by_acl(w, cidr="10.9.0.0/16"), "networkAclPartly"),
     "policy-denies": (lambda w: w.policy("xray", ALL, DENY_TRACES), "endpointPolicyDenies"),
     "policy-excludes-sampling": (lambda w: w.policy("xray", PASS_TRACES), "endpointPolicyExcludes"),
     "policy-excludes-layers": (lambda w: w.policy("s3", OWN_BUCKET), "endpointPolicyExcludes"),
@@ -145,7 +157,14 @@ BROKEN = {
     ),
     "no-zone": (lambda w: modified("logs", RemoveSubnetIds=w.subnets)(w), "endpointWithoutSubnets"),
 }
-NOT_MISSING = {"interfaceForS3", "rulesUnclear", "endpointPolicyUnclear", "roleOtherAccount", "endpointInOtherZone"}
+NOT_MISSING = {
+    "interfaceForS3",
+    "rulesUnclear",
+    "networkAclPartly",
+    "endpointPolicyUnclear",
+    "roleOtherAccount",
+    "endpointInOtherZone",
+}
 
 
 @pytest.mark.parametrize(("break_it", "wanted"), BROKEN.values(), ids=BROKEN)

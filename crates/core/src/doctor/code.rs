@@ -67,6 +67,8 @@ codes! {
     DnsSupportOff "dnsSupportOff" Missing "The VPC's attribute enableDnsSupport is off, so that private DNS names of endpoints do not resolve.";
     DnsHostnamesOff "dnsHostnamesOff" Missing "The VPC's attribute enableDnsHostnames is off, which private DNS of endpoints needs.";
     NoSubnets "noSubnets" NotChecked "The VPC has no subnets, so there is nothing to judge of routes and endpoints.";
+    NetworkAclClosed "networkAclClosed" Missing "A network ACL lets TCP port 443 or its answers through nowhere. Rules count by their number, and answers need a rule of their own.";
+    NetworkAclPartly "networkAclPartly" NotChecked "A network ACL lets port 443 or its answers through for some addresses or ports and not for others. Whether those are enough is not judged.";
     InternetRoute "internetRoute" Ok "The subnets have a way to the internet, so the endpoint is not necessary; a closed VPC would need it.";
     InstanceNetwork "instanceNetwork" NotChecked "The tasks have no network interface of their own but use that of their instances, which is not seen from the service. Name the instances' VPC with --vpc.";
     GroupsUnknown "groupsUnknown" NotChecked "Which security groups the tasks have is not known without --service, so that what they let out is not judged.";

@@ -1,6 +1,6 @@
 //! Security groups: whether they let port 443 through.
 //!
-//! Knows: rules, which only ever allow. Must not know: what is behind the port. Network ACLs are not looked at.
+//! Knows: rules, which only ever allow. Must not know: what is behind the port.
 
 use super::cidr::Cidr;
 use super::sight::{GroupRule, PeerSight, SecurityGroup};

@@ -1,5 +1,6 @@
 //! The commands that mend what is missing. Nothing here is ever run.
 
+use super::acl::Side;
 use super::needs::Endpoint;
 use super::route::Ways;
 use super::sight::{Cidr, Sight, Subnet, TaskNetwork, VpcEndpoint};
@@ -92,6 +93,20 @@ pub(super) fn ingress(sight: &Sight, network: &TaskNetwork, group: &str) -> Stri
 pub(super) fn egress(sight: &Sight, group: &str, to: &str) -> String {
     let permission = format!("'IpProtocol=tcp,FromPort=443,ToPort=443,{to}'");
     aws(sight, &format!("ec2 authorize-security-group-egress --group-id {group} --ip-permissions {permission}"))
+}
+
+/// A rule of a network ACL that lets TCP ports through, from or to these addresses.
+pub(super) fn acl_entry(sight: &Sight, acl: &str, side: Side, number: i32, ports: (i32, i32), peers: Cidr) -> String {
+    let side = match side {
+        Side::In => "ingress",
+        Side::Out => "egress",
+    };
+    let (first, last) = ports;
+    let command = format!(
+        "ec2 create-network-acl-entry --network-acl-id {acl} --{side} --rule-number {number} --protocol tcp \
+         --port-range From={first},To={last} --cidr-block {peers} --rule-action allow"
+    );
+    aws(sight, &command)
 }
 
 /// An endpoint's policy is replaced as a whole, so that nobody but its owner can say what else it is to let pass.

@@ -5,6 +5,7 @@
 //! A [`Sight`] is what was seen; each part of it can also say why it was not. [`examine`] judges it and answers with a
 //! tree of [`Finding`]s. Judging is conservative: what cannot be known is `not checked` and says so, never `OK`.
 
+mod acl;
 mod cidr;
 mod code;
 mod endpoint;
@@ -28,8 +29,9 @@ pub use finding::{Finding, Totals};
 pub use image::wanted_architectures;
 pub use needs::{Actions, Endpoint, named_log_groups, required_actions, runs_on_fargate};
 pub use sight::{
-    Attachments, Cidr, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route, RouteTable,
-    SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, Unseen, VpcEndpoint,
+    AclRule, Attachments, Cidr, Endpoints, GroupRule, ImageSight, LogGroup, Network, NetworkAcl, PeerSight, RoleSight,
+    Route, RouteTable, SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, Unseen,
+    VpcEndpoint,
 };
 
 /// Judges what was seen. The root of the tree has the worst state of all below.

@@ -1,5 +1,6 @@
 //! The network: what the VPC must be like, and which endpoints it must have.
 
+use super::acl;
 use super::code::Code;
 use super::endpoint;
 use super::finding::Finding;
@@ -30,6 +31,7 @@ pub(super) fn judge(sight: &Sight, network: &Network) -> Finding {
                 }
                 Ok(ways) => {
                     parts.push(subnets(&ways));
+                    parts.push(acl::judge(sight, network, &ways));
                     parts.push(endpoints(sight, network, &ways));
                 }
                 Err(finding) => parts.push(finding),

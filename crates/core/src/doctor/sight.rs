@@ -117,6 +117,8 @@ pub struct TaskNetwork {
     pub endpoints: Endpoints,
     /// Security groups of the VPC, by id.
     pub security_groups: Seen<BTreeMap<String, SecurityGroup>>,
+    /// Network ACLs of the VPC.
+    pub acls: Seen<Vec<NetworkAcl>>,
     /// Ids of the tasks' security groups; `None` if it is not known which tasks.
     pub task_groups: Option<Vec<String>>,
     /// Whether tasks get a public address; `None` if it is not known which tasks.
@@ -182,6 +184,36 @@ pub struct VpcEndpoint {
     pub groups: Seen<Vec<String>>,
     /// Its policy document.
     pub policy: Seen<String>,
+}
+
+/// A network ACL.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NetworkAcl {
+    /// Its id.
+    pub id: String,
+    /// Whether it serves subnets that name none.
+    pub is_default: bool,
+    /// Subnets that name it.
+    pub subnets: Vec<String>,
+    /// What may come in.
+    pub inbound: Vec<AclRule>,
+    /// What may go out.
+    pub outbound: Vec<AclRule>,
+}
+
+/// A rule of a network ACL for IPv4 addresses.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AclRule {
+    /// Its number; of the rules that fit, the lowest decides.
+    pub number: i32,
+    /// Whether it allows or denies.
+    pub allows: bool,
+    /// Whether it is for TCP, alone or with every other protocol.
+    pub is_tcp: bool,
+    /// First and last port; `None` for all.
+    pub ports: Option<(i32, i32)>,
+    /// From or to whom.
+    pub range: Cidr,
 }
 
 /// A security group.

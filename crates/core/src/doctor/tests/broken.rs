@@ -1,8 +1,8 @@
 //! One thing broken at a time, and the code that must come of it.
 
 use super::world::{
-    attached, definition, endpoint, endpoints, execution_role, group, https, open, route, simulate, stored, task_role,
-    the_trail, vpc, without,
+    acl, attached, definition, endpoint, endpoints, execution_role, group, https, open, route, simulate, stored,
+    task_role, the_trail, vpc, without,
 };
 use crate::cache::CacheState;
 use crate::doctor::{Code, ImageSight, Network, PeerSight, Seen, Selectors, Sight, Simulated, Unseen};
@@ -46,6 +46,21 @@ pub(super) const BROKEN: &[(Code, &str, Break)] = &[
     (Code::NotSeen, "a group of another VPC", |s| {
         endpoint(s, "xray").groups = Seen::Yes(vec!["sg-9".to_owned()]);
         group(s, "sg-task").outbound.push(https(range("10.7.0.0/16")));
+    }),
+    (Code::NotSeen, "network ACLs denied", |s| vpc(s).acls = denied()),
+    (Code::NetworkAclClosed, "nothing goes out", |s| acl(s).outbound[0].allows = false),
+    (Code::NetworkAclClosed, "no answers come in", |s| acl(s).inbound[0].ports = Some((443, 443))),
+    (Code::NetworkAclClosed, "an endpoint's own subnet lets nothing in", |s| {
+        let mut second = acl(s).clone();
+        (second.id, second.is_default, second.subnets) = ("acl-2".to_owned(), false, vec!["subnet-b".to_owned()]);
+        second.inbound.retain(|rule| !rule.allows);
+        if let Seen::Yes(acls) = &mut vpc(s).acls {
+            acls.push(second);
+        }
+        vpc(s).task_subnets = Some(vec!["subnet-a".to_owned()]);
+    }),
+    (Code::NetworkAclPartly, "one range goes out", |s| {
+        acl(s).outbound[0].range = "10.0.0.0/8".parse().expect("a range")
     }),
     (Code::DnsSupportOff, "support off", |s| vpc(s).dns_support = Seen::Yes(false)),
     (Code::DnsHostnamesOff, "host names off", |s| vpc(s).dns_hostnames = Seen::Yes(false)),

@@ -3,8 +3,8 @@
 use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
 use crate::doctor::{
-    Attachments, Endpoints, GroupRule, ImageSight, LogGroup, Network, PeerSight, RoleSight, Route, RouteTable,
-    SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, VpcEndpoint,
+    AclRule, Attachments, Cidr, Endpoints, GroupRule, ImageSight, LogGroup, Network, NetworkAcl, PeerSight, RoleSight,
+    Route, RouteTable, SecurityGroup, Seen, Selectors, Sight, Simulated, Subnet, TaskNetwork, Trail, VpcEndpoint,
 };
 use crate::ids::RoleRef;
 use crate::observed::{ImageState, StoredImage};
@@ -82,9 +82,28 @@ fn network() -> TaskNetwork {
             ),
         ])),
         task_groups: Some(vec!["sg-task".to_owned()]),
+        acls: Seen::Yes(vec![NetworkAcl {
+            id: "acl-1".to_owned(),
+            is_default: true,
+            subnets: vec!["subnet-a".to_owned()],
+            inbound: acl_rules(),
+            outbound: acl_rules(),
+        }]),
         public_address: Some(false),
         s3_prefix_list: Seen::Yes("pl-s3".to_owned()),
     }
+}
+
+/// The rules that every VPC begins with.
+fn acl_rules() -> Vec<AclRule> {
+    let rule = |number, allows| AclRule { number, allows, is_tcp: true, ports: None, range: Cidr::ALL };
+    vec![rule(100, true), rule(32767, false)]
+}
+
+/// The ACL of all subnets.
+pub(super) fn acl(sight: &mut Sight) -> &mut NetworkAcl {
+    let Seen::Yes(acls) = &mut vpc(sight).acls else { panic!("ACLs are seen") };
+    &mut acls[0]
 }
 
 pub(super) fn https(peer: PeerSight) -> GroupRule {
