@@ -14,7 +14,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// The port of every service.
 const HTTPS: Ports = (443, 443);
 
-/// The ports that Linux asks from, and that answers come back to (VPC user guide, "Ephemeral ports").
+/// The ports that Linux asks from, and that answers come back to: its ip_local_port_range where nobody changed it. (The VPC
+/// user guide, "Ephemeral ports", names 32768 to 61000.)
 const ANSWERS: Ports = (32768, 60999);
 
 type Ports = (i32, i32);
