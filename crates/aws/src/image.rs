@@ -106,7 +106,7 @@ enum Depth {
 
 /// An image of which the tag is all that there is to see.
 fn shown(digest: ImageDigest) -> StoredImage {
-    let complete = BTreeSet::from([Architecture::X86, Architecture::Arm]);
+    let complete = BTreeSet::from(Architecture::ALL);
     StoredImage { digest, offered: None, complete, unseen: None, age_hours: None, expires: None }
 }
 

@@ -252,7 +252,7 @@ impl ImageRecord {
         let has = |architecture: &Architecture| architectures.contains(&architecture.to_string());
         Self {
             digest: word("digest").and_then(|text| text.parse().ok()),
-            architectures: [Architecture::X86, Architecture::Arm].into_iter().filter(has).collect(),
+            architectures: Architecture::ALL.into_iter().filter(has).collect(),
             checked_at: count("checkedAt"),
             failed_at: count("failedAt"),
             fetched: set("fetched").iter().filter_map(|text| text.parse().ok()).collect(),

@@ -8,6 +8,7 @@ use ecs_sidecar_core::cache::CacheState;
 use ecs_sidecar_core::ids::RoleRef;
 use ecs_sidecar_core::observed::{ImageState, Permission};
 use std::collections::{BTreeSet, HashMap};
+use std::hash::Hash;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
@@ -24,9 +25,30 @@ pub struct Memory {
 
 #[derive(Debug, Default)]
 struct Facts {
-    attached: HashMap<RoleRef, (BTreeSet<String>, Instant)>,
-    images: HashMap<ImageKey, ((CacheState, ImageState), Instant)>,
-    log_groups: HashMap<LogGroupKey, (Permission, Instant)>,
+    attached: Dated<RoleRef, BTreeSet<String>>,
+    images: Dated<ImageKey, (CacheState, ImageState)>,
+    log_groups: Dated<LogGroupKey, Permission>,
+}
+
+/// Facts of one kind, each with the time since when it is known.
+#[derive(Debug)]
+struct Dated<K, V>(HashMap<K, (V, Instant)>);
+
+impl<K, V> Default for Dated<K, V> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<K: Eq + Hash, V: Clone> Dated<K, V> {
+    /// What is still believed.
+    fn get(&self, key: &K) -> Option<V> {
+        self.0.get(key).filter(|(_, seen)| seen.elapsed() < LIFE).map(|(value, _)| value.clone())
+    }
+
+    fn insert(&mut self, key: K, value: V) {
+        self.0.insert(key, (value, Instant::now()));
+    }
 }
 
 /// An upstream image, and whether it is referred to by its digest.
@@ -42,44 +64,38 @@ impl Memory {
 
     /// The policies that the role had a short while ago, when a plan was content with them.
     pub(crate) fn attached(&self, role: &RoleRef) -> Option<BTreeSet<String>> {
-        let facts = self.facts();
-        let (policies, _) = facts.attached.get(role).filter(|(_, seen)| seen.elapsed() < LIFE)?;
-        Some(policies.clone())
+        self.facts().attached.get(role)
     }
 
     /// Remembers what IAM has just said that a role has, from now on. What was itself remembered must not come back
     /// here: it would live for ever.
     pub(crate) fn remember_attached(&self, role: &RoleRef, policies: BTreeSet<String>) {
-        self.facts().attached.insert(role.clone(), (policies, Instant::now()));
+        self.facts().attached.insert(role.clone(), policies);
     }
 
     /// Where the image was a short while ago, and all that is known of it.
     pub(crate) fn image(&self, upstream: &str, pinned: bool) -> Option<(CacheState, ImageState)> {
-        let facts = self.facts();
-        let (known, _) = facts.images.get(&(upstream.to_owned(), pinned)).filter(|(_, seen)| seen.elapsed() < LIFE)?;
-        Some(known.clone())
+        self.facts().images.get(&(upstream.to_owned(), pinned))
     }
 
     /// Remembers where an image is, from now on.
     pub(crate) fn remember_image(&self, upstream: &str, pinned: bool, known: (CacheState, ImageState)) {
-        self.facts().images.insert((upstream.to_owned(), pinned), (known, Instant::now()));
+        self.facts().images.insert((upstream.to_owned(), pinned), known);
     }
 
     /// Forgets all images: one was fetched.
     pub(crate) fn forget_images(&self) {
-        self.facts().images.clear();
+        self.facts().images = Dated::default();
     }
 
     /// What the role might do about a log group that was there a short while ago.
     pub(crate) fn log_group(&self, name: &str, role: Option<&RoleRef>) -> Option<Permission> {
-        let facts = self.facts();
-        let key = (name.to_owned(), role.cloned());
-        facts.log_groups.get(&key).filter(|(_, seen)| seen.elapsed() < LIFE).map(|(permission, _)| *permission)
+        self.facts().log_groups.get(&(name.to_owned(), role.cloned()))
     }
 
     /// Remembers that a log group is there, from now on.
     pub(crate) fn remember_log_group(&self, name: &str, role: Option<&RoleRef>, permission: Permission) {
-        self.facts().log_groups.insert((name.to_owned(), role.cloned()), (permission, Instant::now()));
+        self.facts().log_groups.insert((name.to_owned(), role.cloned()), permission);
     }
 
     /// Forgets everything: something was refused that the facts did not let expect.

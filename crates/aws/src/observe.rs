@@ -73,24 +73,23 @@ pub async fn observe(
     let look = Look { clients, settings, memory, trust };
     let (withdrawn, unfinished, facts) =
         try_join3(history.withdrawn(), history.unfinished(), Box::pin(look.facts(needs.as_ref()))).await?;
-    let observed = Observed {
-        account: settings.account.clone(),
-        region: settings.region.clone(),
-        definition,
+    let (account, region) = (settings.account.clone(), settings.region.clone());
+    let mut observed = Observed {
         registry: settings.registry.clone(),
-        cache_prefix: settings.cache_prefix.clone(),
-        cache: facts.cache,
-        image: facts.image,
-        log_group: facts.log_group,
-        may_create_log_group: facts.may_create_log_group,
-        task_role: facts.task_role,
-        execution_role: facts.execution_role,
         withdrawn: withdrawn.digests,
         removal_withdrawn: withdrawn.removal,
         source_inactive,
         registrar,
+        ..Observed::unchecked(account, region, definition, settings.cache_prefix.clone())
     };
-    let (remembered, fresh, family) = (facts.remembered, facts.fresh, family.clone());
+    let (mut remembered, mut fresh) = (false, Vec::new());
+    if let Some(facts) = facts {
+        (observed.cache, observed.image) = facts.image;
+        (observed.log_group, observed.may_create_log_group) = facts.log_group;
+        (observed.task_role, observed.execution_role) = (facts.task_role, facts.execution_role);
+        (remembered, fresh) = (facts.remembered, facts.fresh);
+    }
+    let family = family.clone();
     Ok(Some(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished }))
 }
 
@@ -111,30 +110,12 @@ async fn newest(clients: &Clients, family: &Family) -> Result<Option<TaskDefinit
 
 /// What was found out of roles, image and log group.
 struct Facts {
-    cache: CacheState,
-    image: ImageState,
-    log_group: LogGroupState,
-    may_create_log_group: Permission,
+    image: (CacheState, ImageState),
+    log_group: (LogGroupState, Permission),
     task_role: RoleState,
     execution_role: RoleState,
     remembered: bool,
     fresh: Vec<RoleRef>,
-}
-
-impl Facts {
-    /// Nobody looked.
-    fn none() -> Self {
-        Self {
-            cache: CacheState::NotChecked,
-            image: ImageState::NotChecked(None),
-            log_group: LogGroupState::NotChecked,
-            may_create_log_group: Permission::NotChecked,
-            task_role: RoleState::NotChecked,
-            execution_role: RoleState::NotChecked,
-            remembered: false,
-            fresh: Vec::new(),
-        }
-    }
 }
 
 /// A look at roles, image and log group, with or without the help of memory.
@@ -149,8 +130,9 @@ struct Look<'a> {
 type Known<T> = (T, bool);
 
 impl Look<'_> {
-    async fn facts(&self, needs: Option<&Needs>) -> Result<Facts, Error> {
-        let Some(needs) = needs else { return Ok(Facts::none()) };
+    /// `None`: nothing has to be known.
+    async fn facts(&self, needs: Option<&Needs>) -> Result<Option<Facts>, Error> {
+        let Some(needs) = needs else { return Ok(None) };
         let same = needs.task_role == needs.execution_role;
         let names = [needs.task_role.as_ref(), needs.execution_role.as_ref().filter(|_| !same)];
         let roles = (self.role(names[0]), self.role(names[1]));
@@ -160,9 +142,8 @@ impl Look<'_> {
         let asked = names.into_iter().zip([&task, &execution]).filter(|(_, (_, remembered))| !remembered);
         let fresh = asked.filter_map(|(role, _)| role.cloned()).collect();
         let execution_role = if same { task.0.clone() } else { execution.0 };
-        let ((cache, image), (log_group, may_create_log_group)) = (image.0, logs.0);
-        let task_role = task.0;
-        Ok(Facts { cache, image, log_group, may_create_log_group, task_role, execution_role, remembered, fresh })
+        let (image, log_group, task_role) = (image.0, logs.0, task.0);
+        Ok(Some(Facts { image, log_group, task_role, execution_role, remembered, fresh }))
     }
 
     async fn image(&self, needs: &Needs) -> Result<Known<(CacheState, ImageState)>, Error> {

@@ -139,10 +139,9 @@ fn selected(
     {
         return refuse(format!("definitions for {target}"));
     }
-    let architecture = match definition.architecture().as_deref() {
-        None | Some("X86_64") => Architecture::X86,
-        Some("ARM64") => Architecture::Arm,
-        Some(other) => return refuse(format!("architecture {other}")),
+    let architecture = match architecture(definition) {
+        Ok(architecture) => architecture,
+        Err(other) => return refuse(format!("architecture {other}")),
     };
     if !selector.architectures.contains(&architecture) {
         return refuse(format!("architecture {architecture}"));
@@ -151,4 +150,13 @@ fn selected(
         return refuse(format!("network mode {network}"));
     }
     Ok(architecture)
+}
+
+/// The architecture that a definition's tasks run on, which is X86_64 where it says none; else what it says.
+pub(crate) fn architecture(definition: &TaskDefinition) -> Result<Architecture, String> {
+    match definition.architecture().as_deref() {
+        None | Some("X86_64") => Ok(Architecture::X86),
+        Some("ARM64") => Ok(Architecture::Arm),
+        Some(other) => Err(other.to_owned()),
+    }
 }

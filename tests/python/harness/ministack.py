@@ -8,14 +8,12 @@ import socket
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 import boto3
 from botocore.config import Config
 
-from .processes import end_group, quiet_environment
+from .processes import answers, end_group, quiet_environment
 from .waiting import NeverHappened, until
 
 ACCOUNT = "111122223333"
@@ -87,13 +85,7 @@ class Ministack:
         until(self._answers, "ministack to answer", seconds=60)
 
     def _answers(self):
-        if self._process.poll() is not None:
-            raise NeverHappened("ministack ended at once")
-        try:
-            with urllib.request.urlopen(f"{self.endpoint}/_ministack/health", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
+        return answers(self._process, f"{self.endpoint}/_ministack/health", "ministack")
 
     def stop(self):
         """Ends the process group and removes its directory; may be called again."""

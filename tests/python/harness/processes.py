@@ -1,8 +1,24 @@
-"""Ending a process together with all that it has started. Knows nothing of what the process does."""
+"""Servers as processes: whether one answers, and its end together with all that it has started. Knows nothing of what
+they do."""
 
 import os
 import signal
 import subprocess
+import urllib.error
+import urllib.request
+
+from .waiting import NeverHappened
+
+
+def answers(process, url, name):
+    """Whether a server that was started answers at `url`; raises NeverHappened if it has ended instead."""
+    if process.poll() is not None:
+        raise NeverHappened(f"{name} ended at once")
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return answer.status == 200
+    except (urllib.error.URLError, OSError):
+        return False
 
 
 def end_group(process):

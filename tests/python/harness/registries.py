@@ -7,12 +7,10 @@ import json
 import shutil
 import subprocess
 import tempfile
-import urllib.error
-import urllib.request
 from pathlib import Path
 
 from .ministack import free_port
-from .processes import end_group, quiet_environment
+from .processes import answers, end_group, quiet_environment
 from .storage import Storage
 from .waiting import NeverHappened, until
 
@@ -92,13 +90,7 @@ class Registry:
         until(self._answers, f"the {self.name} registry to answer", seconds=30)
 
     def _answers(self):
-        if self._process.poll() is not None:
-            raise NeverHappened(f"the {self.name} registry ended at once")
-        try:
-            with urllib.request.urlopen(f"{self.url}/v2/", timeout=2) as answer:
-                return answer.status == 200
-        except (urllib.error.URLError, OSError):
-            return False
+        return answers(self._process, f"{self.url}/v2/", f"the {self.name} registry")
 
     def stop(self):
         """Ends it; what it holds stays on disk. May be called again."""

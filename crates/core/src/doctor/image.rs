@@ -6,6 +6,7 @@ use super::mend;
 use super::sight::{ImageSight, Sight};
 use crate::cache::CacheState;
 use crate::definition::TaskDefinition;
+use crate::eligible;
 use crate::observed::{ImageState, StoredImage};
 use crate::policy::{Architecture, Policy};
 use crate::readiness::another_fills;
@@ -61,8 +62,7 @@ fn architectures(sight: &Sight, image: &ImageSight, stored: &StoredImage) -> Vec
 /// The architectures that the sidecar's image must have: the task's, or all that the policy selects.
 pub fn wanted_architectures(policy: &Policy, task: Option<&TaskDefinition>) -> Vec<Architecture> {
     match task {
-        Some(task) if task.architecture().as_deref() == Some("ARM64") => vec![Architecture::Arm],
-        Some(_) => vec![Architecture::X86],
+        Some(task) => vec![eligible::architecture(task).unwrap_or(Architecture::X86)],
         None => policy.spec.selector.architectures.clone(),
     }
 }

@@ -126,7 +126,7 @@ impl Default for Selector {
             exclude_families: Vec::new(),
             tags: std::collections::BTreeMap::new(),
             compatibilities: vec![Target::Fargate, Target::Ec2, Target::External],
-            architectures: vec![Architecture::X86, Architecture::Arm],
+            architectures: Architecture::ALL.to_vec(),
             network_modes: vec![NetworkModeName::Awsvpc, NetworkModeName::Bridge],
         }
     }
@@ -376,6 +376,11 @@ impl std::fmt::Display for Target {
             Self::External => "EXTERNAL",
         })
     }
+}
+
+impl Architecture {
+    /// All that ECS has.
+    pub const ALL: [Self; 2] = [Self::X86, Self::Arm];
 }
 
 impl std::fmt::Display for Architecture {
