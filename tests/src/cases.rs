@@ -58,6 +58,9 @@ pub struct Told {
     /// What must not appear in the result.
     #[serde(default)]
     pub absent: Vec<String>,
+    /// Names of policies that are being deleted.
+    #[serde(default)]
+    pub deleted: BTreeSet<String>,
     /// What must appear in the result.
     #[serde(default)]
     pub present: Vec<String>,
@@ -280,9 +283,13 @@ impl Case {
     /// How the definition is to be looked at.
     pub fn settings(&self) -> Settings {
         let all = Bounds::unbounded();
-        let told = self.told.bounds.clone();
+        let (told, deleted) = (self.told.bounds.clone(), self.told.deleted.clone());
         Settings {
-            policies: vec![self.policy()],
+            policies: Vec::from([self.policy()])
+                .into_iter()
+                .filter(|policy| !deleted.contains(policy.name()))
+                .collect(),
+            deleted,
             bounds: Bounds {
                 upstreams: told.upstreams.unwrap_or(all.upstreams),
                 policy_arns: told.policy_arns.unwrap_or(all.policy_arns),

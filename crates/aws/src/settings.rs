@@ -157,6 +157,7 @@ impl Settings {
         override_permissions(&mut policy, &get)?;
         let plan = plan::Settings {
             policies: vec![policy],
+            deleted: std::collections::BTreeSet::new(),
             bounds: Bounds {
                 upstreams: list(ALLOWED_UPSTREAMS),
                 policy_arns: list(ALLOWED_POLICY_ARNS),

@@ -101,6 +101,7 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
     permissions.trust_instance_role |= arguments.trust_instance_role;
     let settings = Settings {
         policies: vec![policy],
+        deleted: std::collections::BTreeSet::new(),
         // Whoever runs this could write the definition by hand as well.
         bounds: Bounds::unbounded(),
         asked,

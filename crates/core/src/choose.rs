@@ -28,7 +28,9 @@ pub(crate) fn choose<'a>(
         return Ok(Choice::HaveNot(Reason::RemovalRequested));
     }
     let named = |name: &str| settings.policies.iter().find(|policy| policy.name() == name);
-    let carried = match undone.map(|undone| undone.receipt.policy.as_str()) {
+    let carried = undone.map(|undone| undone.receipt.policy.as_str());
+    let deleted = carried.is_some_and(|name| settings.deletes(name));
+    let carried = match carried.filter(|_| !deleted) {
         None => None,
         Some(name) => Some(named(name).ok_or_else(|| {
             Refusal::new(Reason::UnknownPolicy, format!("the receipt is of policy {name}, which is unknown here"))
@@ -42,6 +44,9 @@ pub(crate) fn choose<'a>(
             let names: Vec<String> = names.into_iter().collect();
             return Err(Refusal::new(Reason::ConflictingRequests, format!("it asks for {}", names.join(" and "))));
         }
+        (Request::Policy(name), _) if deleted && settings.deletes(&name) => {
+            return Ok(Choice::HaveNot(Reason::PolicyDeleted));
+        }
         (Request::Policy(name), _) => {
             return named(&name).map(Choice::Have).ok_or_else(|| {
                 let known: Vec<&str> = settings.policies.iter().map(Policy::name).collect();
@@ -54,7 +59,11 @@ pub(crate) fn choose<'a>(
         // pipeline that copies the newest revision would lose the sidecar with its next deployment.
         (Request::Silent, Asked::Standing) => standing(),
     };
-    wanted.map(Choice::Have).ok_or_else(|| Reason::NotRequested.into())
+    match wanted {
+        Some(policy) => Ok(Choice::Have(policy)),
+        None if deleted => Ok(Choice::HaveNot(Reason::PolicyDeleted)),
+        None => Err(Reason::NotRequested.into()),
+    }
 }
 
 /// The first policy that selects the definition, or if none does, the first: its refusal is the one to tell.

@@ -19,6 +19,8 @@ use std::collections::BTreeSet;
 pub struct Settings {
     /// The policies that there are; the first that selects a definition wins.
     pub policies: Vec<Policy>,
+    /// Names of policies that are being deleted: they select nothing, and what they injected goes.
+    pub deleted: BTreeSet<String>,
     /// What they may ask for here.
     pub bounds: Bounds,
     /// Who asks.
@@ -29,6 +31,13 @@ pub struct Settings {
     pub version: String,
     /// The stack's managed policy for the sidecar's repository, which every execution role gets.
     pub execution_policy_arn: Option<String>,
+}
+
+impl Settings {
+    /// Whether that policy is being deleted, and there is no other of its name.
+    pub fn deletes(&self, name: &str) -> bool {
+        self.deleted.contains(name) && self.policies.iter().all(|policy| policy.name() != name)
+    }
 }
 
 /// Who asks for the decision. Not *why*: an event, a sweep and a person that name a family all ask alike.

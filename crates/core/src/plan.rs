@@ -170,6 +170,7 @@ impl<'a> Planner<'a> {
     fn wait_for_owner(&self, policy: &Policy, undone: &Undone) -> Result<(), Refusal> {
         let waits = self.settings.asked == Asked::Standing
             && policy.spec.updates == Updates::OnNextRegistration
+            && !self.settings.deletes(&undone.receipt.policy)
             && self.observed.registrar != Registrar::Other
             && undone.missing.is_empty()
             && undone.is_ours();

@@ -183,6 +183,7 @@ mod tests {
     fn settings(cache: CacheBound) -> Settings {
         Settings {
             policies: Vec::new(),
+            deleted: BTreeSet::new(),
             bounds: Bounds { cache, ..Bounds::unbounded() },
             asked: Asked::Standing,
             injector: Injector::Operator,

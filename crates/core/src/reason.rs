@@ -45,6 +45,7 @@ reasons! {
     AsksForUnknownPolicy "asksForUnknownPolicy" "The definition asks for a policy by a name that does not exist here.";
     ConflictingRequests "conflictingRequests" "Tags and labels of the definition ask for different policies. Leave one.";
     UnknownPolicy "unknownPolicy" "The receipt is of a policy that is unknown here, so nobody can say what it should look like now.";
+    PolicyDeleted "policyDeleted" "The policy whose sidecar the definition has is being deleted, so what was injected is removed.";
     InjectedElsewhere "injectedElsewhere" "A pipeline injected the sidecar, and would do it again; take it out there.";
     BrokenReceipt "brokenReceipt" "The receipt cannot be read, is there twice, or names places that no receipt may change. Remove the injected container by hand.";
     UserEdited "userEdited" "Somebody edited what was injected. It is theirs now; remove the container's receipt label to make that plain, or the container to have a fresh one.";

@@ -30,6 +30,7 @@ fn settings(asked: Asked, capacity: Capacity) -> Settings {
     policy.spec.permissions.trust_instance_role = true;
     Settings {
         policies: vec![policy],
+        deleted: std::collections::BTreeSet::new(),
         bounds: ecs_sidecar_core::bounds::Bounds::unbounded(),
         asked,
         injector: Injector::Operator,

@@ -138,6 +138,7 @@ fn injected_by_cli(text: &str) -> String {
     let observed = Observed::unchecked(account, region, definition, "ecr-public".to_owned());
     let settings = plan::Settings {
         policies: vec![Policy::preset("xray-daemon").unwrap()],
+        deleted: std::collections::BTreeSet::new(),
         bounds: Bounds::unbounded(),
         asked: Asked::Inject,
         injector: Injector::Cli,
