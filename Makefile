@@ -29,7 +29,7 @@ help: ## List the targets
 .PHONY: demo
 demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, their sidecars
 	@cargo build --locked --workspace --bin ecs-fake
-	@$(package_here) && exec $(venv)/python -m demo --package "$$RECONCILE_PACKAGE"
+	@$(package_here) && exec $(venv)/python -m demo --package "$$RECONCILE_PACKAGE" --sweep-package "$$SWEEP_PACKAGE"
 
 .PHONY: package
 package: ## Build dist/reconcile-$(ARCH).zip and dist/sweep-$(ARCH).zip for Lambda
@@ -70,8 +70,8 @@ test-program: .venv/stamp ## The README's commands, and cfn-lint and the service
 test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templates' own tests
 	$(venv)/cfn-lint $(templates)
 	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
-	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_endpoints.py \
-	  tests/python/test_package.py
+	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_template_running.py \
+	  tests/python/test_endpoints.py tests/python/test_package.py
 
 .PHONY: test-app
 test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces
