@@ -1,4 +1,4 @@
-"""How the stack runs: what wakes the functions, and whether times and lengths fit each other."""
+"""How the stack runs: what wakes the functions, whether times and lengths fit each other, and what is looked at."""
 
 import json
 import re
@@ -217,6 +217,129 @@ def test_each_function_has_its_own_code_role_and_log():
         assert PARAMETERS[key]["Default"] == f"{name}-x86_64.zip"
 
 
+# --- what is looked at ---
+
+# Metrics that the functions write in their logs.
+OWN = {
+    *("Decisions", "ActLatency", "EcsReads", "EcsWrites", "EcsThrottles", "QueueAge"),
+    *("FailingFamilies", "CoveredFamilies", "OutdatedFamilies", "SkippedFamilies"),
+    *("SweepFinished", "MissedByEvents", "EventsNotSent"),
+}
+ALARMS = {
+    # metric: statistic, goes off if, threshold, seconds of a period, periods, without data
+    "FailingFamilies": ("Maximum", "GreaterThanThreshold", 0, 3600, 3, "ignore"),
+    "SweepFinished": ("Sum", "LessThanThreshold", 1, 86400, 1, "breaching"),
+    "MissedByEvents": ("Sum", "GreaterThanThreshold", 0, 3600, 1, "notBreaching"),
+    "EcsThrottles": ("Sum", "GreaterThanThreshold", 50, 900, 1, "notBreaching"),
+}
+OF_AN_ALARM = ("Statistic", "ComparisonOperator", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData")
+
+
+def alarms():
+    return [resource["Properties"] for resource in RESOURCES.values() if resource["Type"] == "AWS::CloudWatch::Alarm"]
+
+
+def test_alarms_on_our_own_metrics():
+    own = [alarm for alarm in alarms() if alarm["Namespace"] == "EcsSidecar"]
+    assert {alarm["MetricName"]: tuple(alarm[name] for name in OF_AN_ALARM) for alarm in own} == ALARMS
+    for alarm in own:
+        assert alarm["Dimensions"] == [{"Name": "Stack", "Value": {"Ref": "AWS::StackName"}}]
+
+
+def test_alarms_on_what_aws_measures():
+    watched = {(a["MetricName"], json.dumps(a["Dimensions"][0]["Value"])) for a in alarms() if a["Namespace"] != "EcsSidecar"}
+    assert watched == {
+        ("ApproximateNumberOfMessagesVisible", '{"Fn::GetAtt": "DeadLetterQueue.QueueName"}'),
+        ("ApproximateAgeOfOldestMessage", '{"Fn::GetAtt": "Queue.QueueName"}'),
+        ("Errors", '{"Ref": "Function"}'),
+        ("Throttles", '{"Ref": "Function"}'),
+        ("Errors", '{"Ref": "SweepFunction"}'),
+    }
+
+
+def test_every_alarm_tells_the_topic():
+    for alarm in alarms():
+        topic = ["HasAlarmTopic", [{"Ref": "AlarmTopicArn"}], {"Ref": "AWS::NoValue"}]
+        assert alarm["AlarmActions"] == {"Fn::If": topic}, alarm["MetricName"]
+
+
+@pytest.fixture(scope="module")
+def widgets():
+    """The dashboard's widgets by title, as CloudFormation would write them."""
+    text = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+    given = {
+        "AWS::Region": "eu-west-1",
+        "AWS::StackName": "ops",
+        "LogGroup": "/aws/lambda/ops-reconcile",
+        "DeadLetterQueue.QueueName": "ops-dead",
+    }
+    body = json.loads(re.sub(r"\$\{([^}]+)\}", lambda named: given[named[1]], text))
+    return {widget["properties"]["title"]: widget["properties"] for widget in body["widgets"]}
+
+
+def shown(widget):
+    """(namespace, metric, dimensions, statistic) of a widget, each metric."""
+    lines = []
+    for metric in widget["metrics"]:
+        *named, options = metric
+        if named:
+            lines.append((*named, options.get("stat", widget.get("stat"))))
+    return lines
+
+
+def test_the_dashboard_is_the_stacks():
+    assert properties("Dashboard")["DashboardName"] == {"Ref": "AWS::StackName"}
+
+
+def test_widgets_do_not_lie_upon_each_other(widgets):
+    text = properties("Dashboard")["DashboardBody"]["Fn::Sub"]
+    cells = [
+        (x, y)
+        for left, top, width, height in re.findall(r'"x": (\d+), "y": (\d+), "width": (\d+), "height": (\d+)', text)
+        for x in range(int(left), int(left) + int(width))
+        for y in range(int(top), int(top) + int(height))
+    ]
+    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24 and len(widgets) == 6
+
+
+def test_every_widget_is_in_this_region_and_of_this_stack(widgets):
+    for title, widget in widgets.items():
+        assert widget["region"] == "eu-west-1", title
+        for metric in shown(widget) if "metrics" in widget else []:
+            assert metric[2:4] in (("Stack", "ops"), ("QueueName", "ops-dead")), title
+
+
+def test_the_dashboard_shows_metrics_that_there_are(widgets):
+    metrics = [metric for widget in widgets.values() if "metrics" in widget for metric in shown(widget)]
+    seen = {metric[1] for metric in metrics if metric[0] == "EcsSidecar"}
+    assert seen == OWN - {"Decisions", "SweepFinished"}, "decisions are searched for, and sweeps have their alarm"
+
+
+def test_decisions_are_searched_for_by_all_that_tells_them_apart(widgets):
+    ((metric,),) = widgets["Decisions by reason"]["metrics"]
+    assert metric["expression"] == (
+        "SEARCH('{EcsSidecar,Stack,Decision,Reason} MetricName=\"Decisions\" Stack=\"ops\"', 'Sum', 300)"
+    )
+
+
+def test_latency_calls_and_queues(widgets):
+    assert [metric[1::3] for metric in shown(widgets["Time to act"])] == [("ActLatency", "p50"), ("ActLatency", "p95")]
+    assert [metric[1::3] for metric in shown(widgets["Calls to ECS"])] == [
+        ("EcsReads", "Sum"),
+        ("EcsWrites", "Sum"),
+        ("EcsThrottles", "Sum"),
+    ]
+    waiting = shown(widgets["Waiting, and set aside"])
+    assert ("EcsSidecar", "QueueAge", "Stack", "ops", "Maximum") in waiting
+    assert ("AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName", "ops-dead", "Maximum") in waiting
+
+
+def test_skips_come_from_the_functions_log(widgets):
+    query = widgets["Latest skips by reason"]["query"]
+    assert query.startswith("SOURCE '/aws/lambda/ops-reconcile' | ")
+    assert 'filter decision = "skip"' in query and " by reason " in query
+
+
 @pytest.mark.parametrize(
     ("output", "value"),
     [
@@ -226,6 +349,7 @@ def test_each_function_has_its_own_code_role_and_log():
         ("PolicyWriterRoleArn", arn("PolicyWriterRole")),
         ("ReadStatusPolicyArn", {"Ref": "ReadStatusPolicy"}),
         ("InvokePolicyArn", {"Ref": "InvokePolicy"}),
+        ("DashboardName", {"Ref": "Dashboard"}),
     ],
 )
 def test_outputs(output, value):
