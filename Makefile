@@ -17,6 +17,10 @@ lint_venv := .venv-lint/bin
 example := examples/python-app
 templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml
 
+# Builds the functions for an emulator on this machine, and names their zips as tests and demo find them.
+package_here = packages=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
+  export RECONCILE_PACKAGE="$$(echo "$$packages" | sed -n 1p)" SWEEP_PACKAGE="$$(echo "$$packages" | sed -n 2p)"
+
 .PHONY: help
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
@@ -25,10 +29,10 @@ help: ## List the targets
 .PHONY: demo
 demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, their sidecars
 	@cargo build --locked --workspace --bin ecs-fake
-	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && exec $(venv)/python -m demo --package "$$package"
+	@$(package_here) && exec $(venv)/python -m demo --package "$$RECONCILE_PACKAGE" --sweep-package "$$SWEEP_PACKAGE"
 
 .PHONY: package
-package: ## Build dist/reconcile-$(ARCH).zip for Lambda
+package: ## Build dist/reconcile-$(ARCH).zip and dist/sweep-$(ARCH).zip for Lambda
 	@$(PYTHON) infra/package.py --arch $(ARCH) --profile $(PROFILE)
 
 .PHONY: test
@@ -66,8 +70,8 @@ test-program: .venv/stamp ## The README's commands, and cfn-lint and the service
 test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templates' own tests
 	$(venv)/cfn-lint $(templates)
 	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
-	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_endpoints.py \
-	  tests/python/test_package.py
+	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_template_running.py \
+	  tests/python/test_endpoints.py tests/python/test_package.py
 
 .PHONY: test-app
 test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces
@@ -77,16 +81,14 @@ test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injectio
 .PHONY: test-emulator
 test-emulator: .venv/stamp ## The deployed stack, through its queue, and the doctor, in an emulator
 	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
-	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
-	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
+	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
 
 .PHONY: test-registry
 test-registry: .venv/stamp ## The image's way through a cache, with a real registry (Debian's docker-registry)
 	@command -v docker-registry >/dev/null || { \
 	  echo "error: docker-registry is not installed" >&2; echo "hint: apt-get install docker-registry" >&2; exit 1; }
 	cargo build --locked --workspace --bin ecs-fake
-	@package=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
-	  RECONCILE_PACKAGE="$$package" $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/registry
+	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/registry
 
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory

@@ -17,13 +17,14 @@ def stop(number, _frame):
 
 def main():
     options = argparse.ArgumentParser(prog="demo", description=__doc__)
-    options.add_argument("--package", required=True, help="the zip that infra/package.py made")
-    package = options.parse_args().package
+    options.add_argument("--package", required=True, help="the reconcile function's zip that infra/package.py made")
+    options.add_argument("--sweep-package", required=True, help="the sweep's zip")
+    asked = options.parse_args()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, stop)
     started = time.monotonic()
     try:
-        ride.run(package)
+        ride.run(asked.package, asked.sweep_package)
     except ride.NotAsExpected as differences:
         print(f"\n{screen.paint('demo: not as it should be', 'red', sys.stderr)}\n{differences}", file=sys.stderr)
         sys.exit(1)

@@ -27,9 +27,9 @@ class NotAsExpected(Exception):
 class Ride:
     """The families of the examples in one emulator."""
 
-    def __init__(self, ministack, wire, package):
+    def __init__(self, ministack, wire, package, sweep_package):
         self.ministack = ministack
-        self.stack = Stack(ministack, wire, "ecs-sidecar", package)
+        self.stack = Stack(ministack, wire, "ecs-sidecar", package, sweep_package)
         self.trail = Trail(self.stack)
         self.first = {}  # family -> what a person registered
         self.surprises = []
@@ -170,12 +170,12 @@ def without_link(container):
     return container
 
 
-def run(package):
+def run(package, sweep_package):
     """Starts the emulator, takes the ride, ends the emulator whatever happens."""
     with Ministack() as ministack, EcsFake(upstream=[UPSTREAM]) as ecr, Wire(ministack, ecr) as wire:
         print(f"ministack answers at {ministack.endpoint}", file=sys.stderr)
         try:
-            Ride(ministack, wire, package).run()
+            Ride(ministack, wire, package, sweep_package).run()
         except (NeverHappened, DeploymentFailed) as failure:
             # The emulator's log is gone with it.
             raise NotAsExpected(f"{failure}\nthe emulator's last lines:\n{ministack.log()[-2000:]}") from failure

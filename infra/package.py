@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""Builds the reconcile function and packs it as Lambda wants it: a zip with one executable named `bootstrap`.
+"""Builds the functions and packs each as Lambda wants it: a zip with one executable named `bootstrap`.
 
 Equal binaries give equal zips: the entry's time is fixed. Needs cargo and nothing but Python's standard library.
-Prints the zip's path on stdout, everything else on stderr.
+Prints the zips' paths on stdout, one a line, reconcile's first; everything else on stderr.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import zipfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-BINARY = "reconcile"
-PACKAGE = "ecs-sidecar-reconcile"
+# Binary and cargo package of each function, in the order in which their zips are named.
+FUNCTIONS = {"reconcile": "ecs-sidecar-reconcile", "sweep": "ecs-sidecar-sweep"}
 # What provided.al2023 has. A binary that was linked against a newer one does not start there.
 NEWEST_GLIBC = (2, 34)
 # Lambda's architectures: Rust's target, and e_machine of the ELF header.
@@ -35,34 +35,36 @@ def main():
     options.add_argument(
         "--run-here",
         action="store_true",
-        help="for an emulator on this machine: this machine's architecture and C library, dist/reconcile-here.zip",
+        help="for an emulator on this machine: this machine's architecture and C library, dist/*-here.zip",
     )
     asked = options.parse_args()
     try:
-        if asked.run_here:
-            binary, output = build(asked.profile, None), ROOT / "dist" / "reconcile-here.zip"
-        else:
-            binary, output = build(asked.profile, asked.arch), ROOT / "dist" / f"reconcile-{asked.arch}.zip"
-            check(binary.read_bytes(), asked.arch)
+        binaries = build(asked.profile, None if asked.run_here else asked.arch)
+        if not asked.run_here:
+            for binary in binaries:
+                check(binary.read_bytes(), asked.arch)
     except CannotPackage as why:
         sys.exit(f"error: {why}")
-    pack(binary, output)
-    print(
-        f"{output.relative_to(ROOT)}: {output.stat().st_size / 2**20:.1f} MiB, "
-        f"{binary.stat().st_size / 2**20:.1f} MiB unpacked",
-        file=sys.stderr,
-    )
-    print(output)
+    for binary in binaries:
+        output = ROOT / "dist" / f"{binary.name}-{'here' if asked.run_here else asked.arch}.zip"
+        pack(binary, output)
+        print(
+            f"{output.relative_to(ROOT)}: {output.stat().st_size / 2**20:.1f} MiB, "
+            f"{binary.stat().st_size / 2**20:.1f} MiB unpacked",
+            file=sys.stderr,
+        )
+        print(output)
 
 
 def build(profile, architecture):
-    """Runs cargo, for this machine if `architecture` is None; returns the binary's path."""
+    """Runs cargo once, for this machine if `architecture` is None; returns the binaries' paths."""
     if not shutil.which("cargo"):
         raise CannotPackage("cargo is not installed\nhint: https://rustup.rs")
-    # Lambda gets the function's own features: the command line's would link what only a person's machine needs. Here,
+    # Lambda gets the functions' own features: the command line's would link what only a person's machine needs. Here,
     # those of the whole workspace, so that what tests have built need not be built again.
-    features = ["--package", PACKAGE] if architecture else ["--workspace"]
-    command = ["cargo", "build", "--locked", "--profile", profile, *features, "--bin", BINARY]
+    packages = [f"--package={package}" for package in FUNCTIONS.values()] if architecture else ["--workspace"]
+    binaries = [f"--bin={binary}" for binary in FUNCTIONS]
+    command = ["cargo", "build", "--locked", "--profile", profile, *packages, *binaries]
     environment = dict(os.environ)
     directory = Path(environment.get("CARGO_TARGET_DIR") or ROOT / "target")
     target = architecture and ARCHITECTURES[architecture][0]
@@ -74,7 +76,8 @@ def build(profile, architecture):
         directory /= target
     if subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr).returncode:
         raise CannotPackage(f"{' '.join(command)} failed")
-    return ROOT / directory / ("debug" if profile == "dev" else profile) / BINARY
+    built = ROOT / directory / ("debug" if profile == "dev" else profile)
+    return [built / binary for binary in FUNCTIONS]
 
 
 def host():

@@ -19,15 +19,25 @@ def ministack():
         yield running
 
 
+def built(variable):
+    """The zip that `make test-emulator` and `make test-registry` have built and named in that variable."""
+    path = os.environ.get(variable)
+    if not path:
+        give_up = pytest.fail if os.environ.get("CI") == "true" else pytest.skip
+        give_up(f"{variable} is not set; run make test-emulator or make test-registry")
+    return Path(path)
+
+
 @pytest.fixture(scope="session")
 def package():
-    """The zip of the function; `make test-emulator` and `make test-registry` build it and name it."""
-    path = os.environ.get("RECONCILE_PACKAGE")
-    if not path:
-        if os.environ.get("CI") == "true":
-            pytest.fail("RECONCILE_PACKAGE is not set; run make test-emulator or make test-registry")
-        pytest.skip("RECONCILE_PACKAGE is not set; run make test-emulator or make test-registry")
-    return Path(path)
+    """The zip of the reconcile function."""
+    return built("RECONCILE_PACKAGE")
+
+
+@pytest.fixture(scope="session")
+def sweep_package():
+    """The zip of the sweep."""
+    return built("SWEEP_PACKAGE")
 
 
 @pytest.fixture(scope="session")
@@ -38,10 +48,10 @@ def wire(ministack):
 
 
 @pytest.fixture(scope="session")
-def stack(ministack, package, wire):
+def stack(ministack, package, sweep_package, wire):
     """The deployed stack, in its default mode."""
-    deployed = Stack(ministack, wire, "ecs-sidecar", package).deploy()
-    deployed.let_attach_any_policy()
+    deployed = Stack(ministack, wire, "ecs-sidecar", package, sweep_package).deploy()
+    deployed.drop_unknown_conditions()
     # A message that failed comes again after this many seconds; the template's six minutes are too long for a test.
     ministack.client("sqs").set_queue_attributes(
         QueueUrl=deployed.outputs["QueueUrl"], Attributes={"VisibilityTimeout": "3"}

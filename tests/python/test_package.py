@@ -1,7 +1,8 @@
-"""The zip: same binary, same bytes; and no binary that Lambda could not start."""
+"""The zips: same binary, same bytes; and no binary that Lambda could not start."""
 
 import importlib.util
 import shutil
+import subprocess
 import sys
 import zipfile
 
@@ -30,6 +31,51 @@ def test_one_executable_named_bootstrap(tmp_path):
     (entry,) = zipfile.ZipFile(tmp_path / "out.zip").infolist()
     assert entry.filename == "bootstrap"
     assert entry.external_attr >> 16 == 0o100755
+
+
+@pytest.fixture
+def cargo(monkeypatch, tmp_path):
+    """The commands that a cargo is given which builds at once; its target directory is empty but for what it was told."""
+    commands = []
+
+    def run(command, **_):
+        commands.append(command)
+        for binary in [option.removeprefix("--bin=") for option in command if option.startswith("--bin=")]:
+            (tmp_path / "target" / "lambda").mkdir(parents=True, exist_ok=True)
+            (tmp_path / "target" / "lambda" / binary).write_bytes(binary.encode())
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(package, "ROOT", tmp_path)
+    monkeypatch.setenv("CARGO_TARGET_DIR", str(tmp_path / "target"))
+    monkeypatch.setattr(package, "host", lambda: "x86_64-unknown-linux-gnu")
+    monkeypatch.setattr(package.shutil, "which", lambda name: name)
+    monkeypatch.setattr(package.subprocess, "run", run)
+    monkeypatch.setattr(package, "check", lambda image, architecture: None)
+    return commands
+
+
+@pytest.mark.parametrize(("options", "suffix"), [([], "x86_64"), (["--run-here"], "here")])
+def test_both_functions_are_named_one_a_line(cargo, monkeypatch, tmp_path, capsys, options, suffix):
+    monkeypatch.setattr(sys, "argv", ["package.py", *options])
+    package.main()
+    zips = [tmp_path / "dist" / f"{function}-{suffix}.zip" for function in ("reconcile", "sweep")]
+    assert capsys.readouterr().out.splitlines() == [str(path) for path in zips]
+    assert [zipfile.ZipFile(path).read("bootstrap") for path in zips] == [b"reconcile", b"sweep"]
+
+
+def test_lambda_gets_the_functions_own_features_from_one_build(cargo):
+    package.build("lambda", "x86_64")
+    (command,) = cargo
+    assert {"--package=ecs-sidecar-reconcile", "--package=ecs-sidecar-sweep"} <= set(command)
+    assert "--workspace" not in command
+
+
+def test_each_binary_is_checked(cargo, monkeypatch):
+    checked = []
+    monkeypatch.setattr(package, "check", lambda image, architecture: checked.append((image, architecture)))
+    monkeypatch.setattr(sys, "argv", ["package.py"])
+    package.main()
+    assert checked == [(b"reconcile", "x86_64"), (b"sweep", "x86_64")]
 
 
 def test_script_is_refused():

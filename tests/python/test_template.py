@@ -10,18 +10,10 @@ from harness.ministack import ACCOUNT
 
 TEMPLATE = template.load()
 RESOURCES = TEMPLATE["Resources"]
-FUNCTION = RESOURCES["Function"]["Properties"]
-OPERATOR_POLICY = RESOURCES["OperatorRole"]["Properties"]["Policies"][0]["PolicyDocument"]
 EXECUTION_POLICY = RESOURCES["ExecutionPolicy"]["Properties"]["PolicyDocument"]
 
-# What the function calls, and on which condition of the stack it may. Adding to the template means adding here, with the
-# question who could be hurt by it.
-GRANTED = {
-    "logs:CreateLogStream": None,
-    "logs:PutLogEvents": None,
-    "sqs:ReceiveMessage": None,
-    "sqs:DeleteMessage": None,
-    "sqs:GetQueueAttributes": None,
+# What decides: both functions have it.
+OBSERVES = {
     "ecs:DescribeTaskDefinition": None,
     "ecs:ListTaskDefinitions": None,
     "iam:ListAttachedRolePolicies": None,
@@ -33,20 +25,71 @@ GRANTED = {
     "ecr:BatchCheckLayerAvailability": None,
     "ecr:GetDownloadUrlForLayer": None,
     "ecr:GetLifecyclePolicy": None,
-    "ecr:BatchImportUpstreamImage": "MayWarm",
-    "ecr:CreateRepository": "MayWarm",
-    "ecr:CreatePullThroughCacheRule": "MayCreateRule",
-    "iam:CreateServiceLinkedRole": "MayCreateRule",
-    "dynamodb:GetItem": None,
-    "dynamodb:UpdateItem": "MayWarm",
     "logs:DescribeLogGroups": None,
-    "logs:CreateLogGroup": "MayCreateLogGroups",
-    "logs:PutRetentionPolicy": "MayCreateLogGroups",
-    "ecs:RegisterTaskDefinition": "MayWrite",
-    "ecs:DeregisterTaskDefinition": "MayWrite",
-    "ecs:TagResource": "MayWrite",
-    "iam:PassRole": "MayWrite",
-    "iam:AttachRolePolicy": "MayAttach",
+}
+WORKS = {
+    "logs:CreateLogStream": None,
+    "logs:PutLogEvents": None,
+    "sqs:ReceiveMessage": None,
+    "sqs:DeleteMessage": None,
+    "sqs:GetQueueAttributes": None,
+}
+# What each role may call beside the table and the queues (below), and on which condition of the stack. Adding to the template
+# means adding here, with the question who could be hurt by it.
+GRANTED = {
+    "OperatorRole": {
+        **OBSERVES,
+        **WORKS,
+        "ecr:BatchImportUpstreamImage": "MayWarm",
+        "ecr:CreateRepository": "MayWarm",
+        "ecr:CreatePullThroughCacheRule": "MayCreateRule",
+        "iam:CreateServiceLinkedRole": "MayCreateRule",
+        "logs:CreateLogGroup": "MayCreateLogGroups",
+        "logs:PutRetentionPolicy": "MayCreateLogGroups",
+        "ecs:RegisterTaskDefinition": "MayWrite",
+        "ecs:DeregisterTaskDefinition": "MayWrite",
+        "ecs:TagResource": "MayWrite",
+        "iam:PassRole": "MayWrite",
+        "iam:AttachRolePolicy": "MayAttach",
+        "events:PutEvents": "HasEventBus",
+    },
+    "SweepRole": {
+        **OBSERVES,
+        **WORKS,
+        "ecs:ListTaskDefinitionFamilies": None,
+        "dynamodb:DescribeStream": None,
+        "dynamodb:GetRecords": None,
+        "dynamodb:GetShardIterator": None,
+        "dynamodb:ListStreams": None,
+    },
+    "PolicyWriterRole": {"lambda:GetFunctionConfiguration": None},
+}
+# The kinds of items that each role may read and write; "*" for all of them.
+ROWS = {
+    "OperatorRole": {
+        ("Query", None): {"standing"},
+        ("GetItem", None): {"standing", "family", "image", "pace"},
+        ("UpdateItem", None): {"family", "pace"},
+        ("UpdateItem", "MayWarm"): {"image"},
+    },
+    "SweepRole": {
+        ("Query", None): {"standing", "family"},
+        ("GetItem", None): {"sweep", "pace"},
+        ("UpdateItem", None): {"sweep", "pace", "family"},
+        ("DeleteItem", None): {"family", "standing"},
+    },
+    "PolicyWriterRole": {
+        ("Query", None): {"*"},
+        ("GetItem", None): {"*"},
+        ("PutItem", None): {"standing"},
+        ("UpdateItem", None): {"standing"},
+    },
+}
+ITEM_CALLS = re.compile(r"dynamodb:(Query|GetItem|PutItem|UpdateItem|DeleteItem)")
+SENDS_TO = {
+    "OperatorRole": {"DeadLetterQueue", "Queue"},
+    "SweepRole": {"DeadLetterQueue", "Queue", "SweepQueue"},
+    "PolicyWriterRole": set(),
 }
 PULLS_AND_FILLS = {
     "ecr:GetAuthorizationToken",
@@ -82,42 +125,180 @@ PASSED_ON = {
     "$.detail.responseElements.taskDefinition.taskDefinitionArn",
     "$.detail.userIdentity.sessionContext.sessionIssuer.arn",
 }
-READS = re.compile(r":(Describe|List|Get|BatchGet|BatchCheck)")
+READS = re.compile(r":(Describe|List|Get|BatchGet|BatchCheck|Simulate)")
+ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
+POLICIES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::ManagedPolicy"]
 
 
-def actions(document):
-    return {
-        action: (statement, condition)
+def documents(name):
+    """The policy documents of a role, those of the stack's policies that it has included, or of a policy."""
+    properties = RESOURCES[name]["Properties"]
+    if name in POLICIES:
+        return [properties["PolicyDocument"]]
+    attached = [document for arn in properties.get("ManagedPolicyArns", []) for document in documents(arn["Ref"])]
+    return [policy["PolicyDocument"] for policy in properties["Policies"]] + attached
+
+
+def grants(name):
+    """(action, statement, the condition that it depends on or None) of all that a role or policy grants."""
+    return [
+        (action, statement, condition)
+        for document in documents(name)
         for statement, condition in template.statements(document)
         for action in template.as_list(statement["Action"])
+    ]
+
+
+def granting(name, wanted):
+    """The one statement that grants an action."""
+    (statement,) = [statement for action, statement, _ in grants(name) if action == wanted]
+    return statement
+
+
+@pytest.mark.parametrize("role", GRANTED)
+def test_role_grants_these_calls_and_no_others(role):
+    told_apart = ITEM_CALLS.pattern + "|sqs:SendMessage"
+    granted = [(action, condition) for action, _, condition in grants(role) if not re.fullmatch(told_apart, action)]
+    assert len(granted) == len(dict(granted)), "a call is granted once"
+    assert dict(granted) == GRANTED[role]
+
+
+def test_every_role_is_looked_at():
+    assert set(ROLES) == set(GRANTED) == set(ROWS) == set(SENDS_TO)
+
+
+@pytest.mark.parametrize("role", ROWS)
+def test_role_reaches_these_kinds_of_items_and_no_others(role):
+    rows = {}
+    for action, statement, condition in grants(role):
+        if called := ITEM_CALLS.fullmatch(action):
+            assert statement["Resource"] == {"Fn::GetAtt": "Table.Arn"}
+            kinds = {"*"}
+            if "Condition" in statement:
+                assert set(statement["Condition"]) == {"ForAllValues:StringEquals"}
+                (key,) = statement["Condition"]["ForAllValues:StringEquals"].items()
+                assert key[0] == "dynamodb:LeadingKeys"
+                kinds = set(key[1])
+            assert (called[1], condition) not in rows, "a call is granted once"
+            rows[called[1], condition] = kinds
+    assert rows == ROWS[role]
+
+
+def test_only_people_write_what_is_wanted():
+    """Whoever writes policies says what runs beside every app; that a deleted one goes is all that the sweep does to them."""
+    writers = {
+        (role, call)
+        for role, rows in ROWS.items()
+        for (call, _), kinds in rows.items()
+        if call in ("PutItem", "UpdateItem", "DeleteItem") and kinds & {"standing", "*"}
+    }
+    assert writers == {
+        ("PolicyWriterRole", "PutItem"),
+        ("PolicyWriterRole", "UpdateItem"),
+        ("SweepRole", "DeleteItem"),
     }
 
 
-def test_role_grants_the_calls_of_the_function_and_no_others():
-    granted = {action: condition for action, (_, condition) in actions(OPERATOR_POLICY).items()}
-    # To the dead-letter queue always, to its own one only where something may have to wait.
-    assert granted.pop("sqs:SendMessage") == "MayWarm"
-    assert granted == GRANTED
+def test_the_sweep_writes_nothing_of_the_users():
+    for action, _, _ in grants("SweepRole"):
+        if action.split(":")[0] in ("ecs", "iam", "ecr"):
+            assert READS.search(action), action
+
+
+@pytest.mark.parametrize("role", SENDS_TO)
+def test_role_sends_to_these_queues_and_no_others(role):
+    sending = [(s["Resource"], condition) for action, s, condition in grants(role) if action == "sqs:SendMessage"]
+    wanted = [({"Fn::GetAtt": f"{queue}.Arn"}, None) for queue in SENDS_TO[role]]
+    assert sorted(sending, key=str) == sorted(wanted, key=str)
+
+
+@pytest.mark.parametrize(
+    ("role", "queue", "log"), [("OperatorRole", "Queue", "LogGroup"), ("SweepRole", "SweepQueue", "SweepLogGroup")]
+)
+def test_function_reads_its_own_queue_and_writes_its_own_log(role, queue, log):
+    assert granting(role, "sqs:ReceiveMessage")["Resource"] == {"Fn::GetAtt": f"{queue}.Arn"}
+    assert granting(role, "logs:PutLogEvents")["Resource"] == {"Fn::GetAtt": f"{log}.Arn"}
+
+
+def test_the_sweep_reads_this_tables_stream():
+    assert granting("SweepRole", "dynamodb:GetRecords")["Resource"] == {"Fn::GetAtt": "Table.StreamArn"}
+    assert granting("SweepRole", "dynamodb:ListStreams")["Resource"] == {"Fn::Sub": "${Table.Arn}/stream/*"}
+
+
+def test_events_are_told_in_our_own_name_on_one_bus():
+    statement = granting("OperatorRole", "events:PutEvents")
+    assert statement["Condition"] == {"StringEquals": {"events:source": "ecs-sidecar"}}
+    assert statement["Resource"]["Fn::Sub"].endswith(":${AWS::AccountId}:event-bus/${EventBusName}")
+    assert TEMPLATE["Conditions"]["HasEventBus"] == {"Fn::Not": [{"Fn::Equals": [{"Ref": "EventBusName"}, ""]}]}
+
+
+FUNCTION_ARNS = [{"Fn::GetAtt": "Function.Arn"}, {"Fn::GetAtt": "SweepFunction.Arn"}]
+
+
+def test_policies_for_people():
+    assert granting("ReadStatusPolicy", "lambda:GetFunctionConfiguration")["Resource"] == FUNCTION_ARNS
+    assert granting("ReadStatusPolicy", "dynamodb:Query")["Resource"] == {"Fn::GetAtt": "Table.Arn"}
+    assert {action for action, _, _ in grants("ReadStatusPolicy")} == {
+        "dynamodb:GetItem",
+        "dynamodb:Query",
+        "lambda:GetFunctionConfiguration",
+    }
+    assert granting("InvokePolicy", "lambda:InvokeFunction")["Resource"] == FUNCTION_ARNS
+    assert {action for action, _, _ in grants("InvokePolicy")} == {"lambda:InvokeFunction"}
+
+
+def test_policies_for_people_are_given_to_nobody():
+    given = {role: RESOURCES[role]["Properties"]["ManagedPolicyArns"] for role in ROLES}
+    assert given == {
+        "OperatorRole": [{"Ref": "ObservePolicy"}],
+        "SweepRole": [{"Ref": "ObservePolicy"}],
+        "PolicyWriterRole": [{"Ref": "ReadStatusPolicy"}],
+    }
+    for name in POLICIES:
+        assert not {"Roles", "Users", "Groups"} & set(RESOURCES[name]["Properties"]), name
+
+
+def test_who_may_become_whom():
+    for role in ("OperatorRole", "SweepRole"):
+        (statement,) = RESOURCES[role]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+        assert statement["Principal"] == {"Service": "lambda.amazonaws.com"}
+    (statement,) = RESOURCES["PolicyWriterRole"]["Properties"]["AssumeRolePolicyDocument"]["Statement"]
+    named = {"Fn::Split": [",", {"Ref": "PolicyWriterPrincipalArns"}]}
+    account = {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}
+    assert statement["Principal"] == {"AWS": {"Fn::If": ["HasPolicyWriters", named, account]}}
+    pattern = TEMPLATE["Parameters"]["PolicyWriterPrincipalArns"]["AllowedPattern"]
+    writers = "arn:aws:iam::111122223333:role/platform/writers"
+    assert re.fullmatch(pattern, "") and re.fullmatch(pattern, f"{writers},arn:aws-cn:iam::111122223333:user/eve")
+    for nobody in ("*", "arn:aws:iam::111122223333:role/*", f"{writers},*", f"{writers},"):
+        assert not re.fullmatch(pattern, nobody), nobody
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_role_is_bounded_and_has_no_name(role):
+    properties = RESOURCES[role]["Properties"]
+    boundary = ["HasPermissionsBoundary", {"Ref": "PermissionsBoundaryArn"}, {"Ref": "AWS::NoValue"}]
+    assert properties["PermissionsBoundary"] == {"Fn::If": boundary}
+    assert "RoleName" not in properties, "the stack would need CAPABILITY_NAMED_IAM"
+
+
+def test_policies_have_no_names():
+    for name in POLICIES:
+        assert "ManagedPolicyName" not in RESOURCES[name]["Properties"], name
 
 
 def test_execution_policy_grants_pulling_one_image_and_no_more():
-    assert set(actions(EXECUTION_POLICY)) == PULLS_AND_FILLS
+    assert {action for action, _, _ in grants("ExecutionPolicy")} == PULLS_AND_FILLS
 
 
-@pytest.mark.parametrize("document", [OPERATOR_POLICY, EXECUTION_POLICY], ids=["operator", "execution"])
-def test_only_the_sidecars_own_repository_can_be_reached(document):
-    for action, (statement, _) in actions(document).items():
+@pytest.mark.parametrize("name", [*ROLES, *POLICIES])
+def test_only_the_sidecars_own_repository_can_be_reached(name):
+    for action, statement, _ in grants(name):
         if action.startswith("ecr:") and action not in WITHOUT_RESOURCE:
             assert statement["Resource"] == REPOSITORY, action
 
 
-def test_a_queue_may_be_written_only_where_something_waits():
-    sending = [(s["Sid"], condition) for s, condition in template.statements(OPERATOR_POLICY) if s["Action"] == "sqs:SendMessage"]
-    assert sending == [("SetAside", None), ("LookAgain", "MayWarm")]
-
-
 def test_ecr_may_make_its_own_role_and_no_other():
-    statement, _ = actions(OPERATOR_POLICY)["iam:CreateServiceLinkedRole"]
+    statement = granting("OperatorRole", "iam:CreateServiceLinkedRole")
     assert statement["Condition"] == {"StringEquals": {"iam:AWSServiceName": "pullthroughcache.ecr.amazonaws.com"}}
 
 
@@ -133,29 +314,32 @@ def test_each_write_needs_its_parameter():
     }
 
 
-@pytest.mark.parametrize("document", [OPERATOR_POLICY, EXECUTION_POLICY], ids=["operator", "execution"])
-def test_only_listed_writes_are_on_everything(document):
-    for action, (statement, _) in actions(document).items():
+@pytest.mark.parametrize("name", [*ROLES, *POLICIES])
+def test_only_listed_writes_are_on_everything(name):
+    for action, statement, _ in grants(name):
         assert "*" not in action
         if "*" in template.as_list(statement["Resource"]) and not READS.search(action):
             assert UNBOUNDED_WRITES[action] in statement["Condition"]["StringEquals"]
 
 
-def test_every_statement_allows():
-    for document in (OPERATOR_POLICY, EXECUTION_POLICY):
-        for statement, _ in template.statements(document):
+@pytest.mark.parametrize("name", [*ROLES, *POLICIES])
+def test_every_statement_allows_and_has_a_name(name):
+    for document in documents(name):
+        statements = [statement for statement, _ in template.statements(document)]
+        for statement in statements:
             assert statement["Effect"] == "Allow"
             assert "NotAction" not in statement and "NotResource" not in statement
+        assert len({statement["Sid"] for statement in statements}) == len(statements)
 
 
 def test_roles_go_to_tasks_only():
-    statement, _ = actions(OPERATOR_POLICY)["iam:PassRole"]
+    statement = granting("OperatorRole", "iam:PassRole")
     assert statement["Condition"] == {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}}
     assert statement["Resource"]["Fn::Sub"].endswith(":role/${RolePattern}")
 
 
 def test_only_listed_policies_can_be_attached():
-    statement, _ = actions(OPERATOR_POLICY)["iam:AttachRolePolicy"]
+    statement = granting("OperatorRole", "iam:AttachRolePolicy")
     assert set(statement["Condition"]) == {"ArnEquals"}, "nothing that is true when the key is missing"
     listed = json.dumps(statement["Condition"]["ArnEquals"]["iam:PolicyARN"])
     assert '{"Ref": "ExecutionPolicy"}' in listed and '{"Ref": "TaskPolicyArns"}' in listed
@@ -172,28 +356,28 @@ def test_attaching_needs_both_parameters():
 
 
 def test_tagging_is_for_registrations_only():
-    statement, _ = actions(OPERATOR_POLICY)["ecs:TagResource"]
+    statement = granting("OperatorRole", "ecs:TagResource")
     assert statement["Condition"] == {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}
 
 
-def test_no_message_is_handed_out_twice_while_under_work():
-    assert RESOURCES["Queue"]["Properties"]["VisibilityTimeout"] >= 6 * FUNCTION["Timeout"]
-
-
-def test_failed_messages_end_in_the_dead_letter_queue():
-    redrive = RESOURCES["Queue"]["Properties"]["RedrivePolicy"]
-    assert redrive == {"deadLetterTargetArn": {"Fn::GetAtt": "DeadLetterQueue.Arn"}, "maxReceiveCount": 5}
-    assert RESOURCES["EventSource"]["Properties"]["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-
-
 def test_queues_take_messages_of_the_rules_only():
-    (statement,) = RESOURCES["QueuePolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
-    assert statement["Condition"] == {
-        "ArnEquals": {
-            "aws:SourceArn": [{"Fn::GetAtt": "RegisterRule.Arn"}, {"Fn::GetAtt": "DeregisterRule.Arn"}]
-        }
-    }
+    register, deregister, schedule, queue, sweeps, letters = (
+        {"Fn::GetAtt": f"{name}.Arn"}
+        for name in ("RegisterRule", "DeregisterRule", "ScheduleRule", "Queue", "SweepQueue", "DeadLetterQueue")
+    )
+    taken = {"QueuePolicy": [([queue, letters], [register, deregister]), ([letters], [schedule])]}
+    taken["SweepQueuePolicy"] = [([sweeps], [schedule])]
+    for name, wanted in taken.items():
+        statements = RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]
+        for statement in statements:
+            assert statement["Principal"] == {"Service": "events.amazonaws.com"}
+            assert statement["Action"] == "sqs:SendMessage" and set(statement["Condition"]) == {"ArnEquals"}
+        assert wanted == [
+            (template.as_list(s["Resource"]), template.as_list(s["Condition"]["ArnEquals"]["aws:SourceArn"]))
+            for s in statements
+        ]
+    queues = [RESOURCES[name]["Properties"]["Queues"] for name in taken]
+    assert queues == [[{"Ref": "Queue"}, {"Ref": "DeadLetterQueue"}], [{"Ref": "SweepQueue"}]]
 
 
 @pytest.mark.parametrize("rule", ["RegisterRule", "DeregisterRule"])
