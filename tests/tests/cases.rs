@@ -53,7 +53,11 @@ fn run(case: &Case) -> Result<(), Failed> {
 }
 
 /// Reasons that only acting on a plan can bring; the tests of the shell give those.
-const ONLY_IN_ACTING: [Reason; 16] = [
+const ONLY_IN_ACTING: [Reason; 20] = [
+    Reason::Paused,
+    Reason::BeingReconciled,
+    Reason::Paced,
+    Reason::Throttled,
     Reason::NoActiveRevision,
     Reason::RolePolicyLimit,
     Reason::RoleNotModifiable,

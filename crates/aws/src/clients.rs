@@ -9,6 +9,7 @@ use crate::ledger::Ledger;
 use crate::logs::Logs;
 use crate::queue::Queue;
 use crate::settings::Settings;
+use crate::table::Table;
 use aws_smithy_types::timeout::TimeoutConfig;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::RoleRef;
@@ -39,6 +40,8 @@ pub struct Clients {
     pub logs: Logs,
     /// What functions tell each other.
     pub ledger: Arc<Ledger>,
+    /// The operator's table, if there is one.
+    pub table: Option<Table>,
     /// The time of day.
     pub clock: Clock,
     /// The queue that the function is fed from, if it is.
@@ -52,7 +55,8 @@ pub struct Clients {
 impl Clients {
     /// Makes them all from one configuration, so that they share its HTTP client and its credentials.
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
-        let ledger = Arc::new(Ledger::new(config, settings.table.clone()));
+        let table = settings.table.clone().map(|name| Table::new(config, name));
+        let ledger = Arc::new(Ledger::new(config, table.clone()));
         let place = PrivateRegistry {
             account: settings.account.clone(),
             registry: settings.registry.clone(),
@@ -66,6 +70,7 @@ impl Clients {
             logs: Logs::new(config),
             images: Images::new(config, place, ledger.clone()),
             ledger,
+            table,
             clock: Clock::of(config),
             queue: settings.queue.clone().map(|url| Queue::new(config, url)),
             dead_letters: settings.dead_letter_queue.clone().map(|url| Queue::new(config, url)),

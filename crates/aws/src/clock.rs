@@ -24,8 +24,13 @@ impl Clock {
     }
 
     /// Seconds since 1970.
-    pub(crate) fn now(&self) -> u64 {
+    pub fn now(&self) -> u64 {
         self.since_1970().as_secs()
+    }
+
+    /// Milliseconds since 1970.
+    pub(crate) fn milliseconds(&self) -> u64 {
+        u64::try_from(self.since_1970().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Nanoseconds since 1970: no two callers of a process get the same.

@@ -5,7 +5,7 @@
 use crate::error::{Error, Failure, Said};
 use crate::raw::{Answer, KeepRaw, NoBlindResend, SendRaw};
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionError;
-use aws_sdk_ecs::types::{SortOrder, TaskDefinitionField, TaskDefinitionStatus};
+use aws_sdk_ecs::types::{SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_types::SdkConfig;
@@ -46,6 +46,18 @@ pub enum Registration {
     Refused(Said),
     /// The operator may not register this definition, or may not pass its roles; nothing was registered.
     Denied(Said),
+}
+
+/// How many names ECS lists at once.
+const PAGE: i32 = 100;
+
+/// A page of a list.
+#[derive(Debug, Clone)]
+pub struct Page<T> {
+    /// What is on it.
+    pub items: Vec<T>,
+    /// For the next page; `None` if it is the last one.
+    pub token: Option<String>,
 }
 
 /// Which revisions of a family to list.
@@ -158,6 +170,38 @@ impl Ecs {
             Some(Some(status)) if status == "ACTIVE" => Err(error),
             Some(Some(_)) | None => Ok(()),
         }
+    }
+
+    /// A page of all families' ACTIVE revisions: ECS lists each family in one piece, the newest first.
+    ///
+    /// Guarantees: nothing is written. Assumptions: `ListTaskDefinitions`. Errors: [`Error::Call`].
+    pub async fn revisions_page(&self, token: Option<String>) -> Result<Page<(Family, u64)>, Error> {
+        let request = self.client.list_task_definitions().status(TaskDefinitionStatus::Active).sort(SortOrder::Desc);
+        let page = request.max_results(PAGE).set_next_token(token).send().await;
+        let page = page.map_err(|error| Error::call("ListTaskDefinitions", "all", &error))?;
+        let arns = page.task_definition_arns().iter().filter_map(|arn| arn.parse::<Arn>().ok());
+        Ok(Page { items: arns.filter_map(|arn| arn.revision()).collect(), token: page.next_token })
+    }
+
+    /// A page of the families that have an ACTIVE revision.
+    ///
+    /// Guarantees: nothing is written. Assumptions: `ListTaskDefinitionFamilies`. Errors: [`Error::Call`].
+    pub async fn families_page(&self, token: Option<String>) -> Result<Page<Family>, Error> {
+        let request = self.client.list_task_definition_families().status(TaskDefinitionFamilyStatus::Active);
+        let page = request.max_results(PAGE).set_next_token(token).send().await;
+        let page = page.map_err(|error| Error::call("ListTaskDefinitionFamilies", "all", &error))?;
+        Ok(Page {
+            items: page.families().iter().filter_map(|name| name.parse().ok()).collect(),
+            token: page.next_token,
+        })
+    }
+
+    /// The number of a family's newest ACTIVE revision.
+    ///
+    /// Errors: those of [`Ecs::list`].
+    pub(crate) async fn newest_number(&self, family: &Family) -> Result<Option<u64>, Error> {
+        let newest = self.list(family, Listed::Active).await?;
+        Ok(newest.first().and_then(|arn| arn.revision()).map(|(_, number)| number))
     }
 
     /// ARNs of a family's revisions, newest first: a page of up to a hundred, or more where emulators mix in

@@ -191,6 +191,11 @@ impl Error {
         }
     }
 
+    /// Whether AWS said that it was called too often.
+    pub fn is_throttled(&self) -> bool {
+        matches!(self, Self::Call { failure: Failure::Throttled, .. })
+    }
+
     /// Whether something may have been registered without anybody having seen the answer.
     pub fn is_uncertain(&self) -> bool {
         matches!(self, Self::Uncertain { .. })

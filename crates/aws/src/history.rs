@@ -7,6 +7,7 @@ use crate::demands::requires_more;
 use crate::ecs::{Ecs, Listed};
 use crate::error::Error;
 use crate::gap::{self, Gap, Verdict, number_of};
+use crate::rows::Row;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::digest::Digest;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
@@ -16,6 +17,7 @@ use ecs_sidecar_core::receipt::{self, ReceiptError, Undone};
 use ecs_sidecar_core::request::{self, Request};
 use ecs_sidecar_core::target::MadeFor;
 use futures_util::future::try_join_all;
+use std::collections::BTreeSet;
 
 /// How many deregistered revisions behind the newest ACTIVE one are looked at for withdrawals.
 const WITHDRAWALS: usize = 5;
@@ -56,6 +58,8 @@ pub(crate) struct History<'a> {
     source: Option<(Arn, u64)>,
     /// Who registered the newest revision.
     pub(crate) registrar: Registrar,
+    /// ARNs of revisions that the operator itself deregistered.
+    own_deregistrations: BTreeSet<String>,
 }
 
 impl<'a> History<'a> {
@@ -70,7 +74,28 @@ impl<'a> History<'a> {
         let registrar = gap::registrar(definition, role);
         let undone = receipt::undo(definition);
         let source = undone.as_ref().ok().and_then(Option::as_ref).and_then(|undone| source(undone, arn));
-        Self { ecs, role, family, definition, arn, number, inactive, undone, source, registrar }
+        Self {
+            ecs,
+            role,
+            family,
+            definition,
+            arn,
+            number,
+            inactive,
+            undone,
+            source,
+            registrar,
+            own_deregistrations: BTreeSet::new(),
+        }
+    }
+
+    /// Takes into account what the table knows: which revision is ours, whatever our role was called then, and which
+    /// ones nobody withdrew but us.
+    pub(crate) fn remember(&mut self, row: &Row) {
+        if row.told.patched.as_deref() == Some(self.arn.as_str()) {
+            self.registrar = Registrar::Operator;
+        }
+        self.own_deregistrations.clone_from(&row.told.deregistered);
     }
 
     /// Whether what the newest revision was made from is INACTIVE.
@@ -84,6 +109,7 @@ impl<'a> History<'a> {
     /// read: nothing of ours is that.
     pub(crate) async fn withdrawn(&self) -> Result<Withdrawn, Error> {
         let newer = self.inactive.iter().filter(|arn| number_of(arn).is_some_and(|number| number > self.number));
+        let newer = newer.filter(|arn| !self.own_deregistrations.contains(arn.as_str()));
         let described = newer.take(WITHDRAWALS).map(|arn| self.readable(arn));
         let described: Vec<_> = try_join_all(described).await?.into_iter().flatten().collect();
         let source = self.source.as_ref().map(|(source, _)| source);

@@ -2,10 +2,8 @@
 //!
 //! Knows: the items of the operator's table. Must not know: registries.
 //!
-//! | attribute | type | of an item `image#<registry>/<repository>:<tag>` |
+//! | attribute | type | of an item of kind `image`, whose id is `<registry>/<repository>:<tag>` |
 //! | --- | --- | --- |
-//! | `id` | S | partition key |
-//! | `v` | N | version of this layout: 1 |
 //! | `leaseOwner`, `leaseUntil` | S, N | who fetches it, and until when (seconds since 1970); absent if nobody does |
 //! | `digest` | S | what the tag stood for when it was last fetched to the end |
 //! | `architectures` | SS | the architectures that were fetched of that: `X86_64`, `ARM64` |
@@ -17,6 +15,8 @@
 
 use crate::clock::Clock;
 use crate::error::Error;
+use crate::table::{ID, IMAGE, Item, KIND, LAYOUT, Table, is_lost, number, text};
+use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::ImageDigest;
@@ -26,13 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-/// Version of the items' layout.
-const VERSION: &str = "1";
-
 /// For how long the blobs of an unfinished fetch count, in seconds. ECR may throw away what nobody finishes.
 const PROGRESS: u64 = 3600;
-
-type Item = HashMap<String, AttributeValue>;
 
 /// The records of images.
 #[derive(Debug)]
@@ -45,7 +40,7 @@ pub struct Ledger {
 
 #[derive(Debug)]
 enum Store {
-    Table { client: aws_sdk_dynamodb::Client, name: String },
+    Table(Table),
     Process(Mutex<HashMap<String, ImageRecord>>),
 }
 
@@ -79,11 +74,8 @@ pub(crate) struct Lease {
 
 impl Ledger {
     /// Records in a table, or in this process.
-    pub fn new(config: &SdkConfig, table: Option<String>) -> Self {
-        let store = match table {
-            Some(name) => Store::Table { client: aws_sdk_dynamodb::Client::new(config), name },
-            None => Store::Process(Mutex::default()),
-        };
+    pub fn new(config: &SdkConfig, table: Option<Table>) -> Self {
+        let store = table.map_or_else(|| Store::Process(Mutex::default()), Store::Table);
         Self { store, clock: Clock::of(config), leases: AtomicU64::new(0) }
     }
 
@@ -93,11 +85,7 @@ impl Ledger {
     pub(crate) async fn image(&self, id: &str) -> Result<ImageRecord, Error> {
         match &self.store {
             Store::Process(records) => Ok(lock(records).get(id).cloned().unwrap_or_default()),
-            Store::Table { client, name } => {
-                let request = client.get_item().table_name(name).key("id", text(id)).consistent_read(true);
-                let answer = request.send().await.map_err(|error| Error::call("GetItem", id, &error))?;
-                Ok(answer.item.as_ref().map(ImageRecord::read).unwrap_or_default())
-            }
+            Store::Table(table) => Ok(table.get(IMAGE, id).await?.as_ref().map(ImageRecord::read).unwrap_or_default()),
         }
     }
 
@@ -119,18 +107,18 @@ impl Ledger {
                 record.lease = Some((owner.clone(), now + term));
                 record.clone()
             }
-            Store::Table { client, name } => {
-                let request = client.update_item().table_name(name).key("id", text(id));
-                let request = request
+            Store::Table(table) => {
+                let request = table
+                    .change(id)
                     .update_expression("SET v = :version, leaseOwner = :owner, leaseUntil = :until")
                     .condition_expression("attribute_not_exists(leaseUntil) OR leaseUntil < :now")
-                    .expression_attribute_values(":version", AttributeValue::N(VERSION.to_owned()))
+                    .expression_attribute_values(":version", number(LAYOUT))
                     .expression_attribute_values(":owner", text(&owner))
                     .expression_attribute_values(":until", number(now + term))
                     .expression_attribute_values(":now", number(now))
                     .return_values(ReturnValue::AllNew);
                 match request.send().await.map_err(|error| Error::call("UpdateItem", id, &error)) {
-                    Ok(answer) => answer.attributes.as_ref().map(ImageRecord::read).unwrap_or_default(),
+                    Ok(answer) => answer.attributes.map(|item| ImageRecord::read(&Item(item))).unwrap_or_default(),
                     Err(error) if is_lost(&error) => return Ok(None),
                     Err(error) => return Err(error),
                 }
@@ -153,7 +141,7 @@ impl Ledger {
                 record.fetched_at = now;
                 record.lease = Some((lease.owner.clone(), now + lease.term));
             })),
-            Store::Table { .. } => {
+            Store::Table(_) => {
                 let update = "SET leaseUntil = :until, fetchedAt = :now ADD fetched :blob";
                 let values = [
                     (":until", number(now + lease.term)),
@@ -189,7 +177,7 @@ impl Ledger {
                     ..ImageRecord::default()
                 };
             })),
-            Store::Table { .. } => {
+            Store::Table(_) => {
                 let update = "SET digest = :digest, architectures = :architectures, checkedAt = :now \
                               REMOVE leaseOwner, leaseUntil, fetched, fetchedAt, failedAt";
                 let architectures = architectures.iter().map(ToString::to_string).collect();
@@ -213,7 +201,7 @@ impl Ledger {
                 record.lease = None;
                 record.failed_at = Some(now);
             })),
-            Store::Table { .. } => {
+            Store::Table(_) => {
                 let update = "SET failedAt = :now REMOVE leaseOwner, leaseUntil";
                 self.update(lease, update, [(":now", number(now))]).await
             }
@@ -227,8 +215,8 @@ impl Ledger {
         update: &str,
         values: [(&str, AttributeValue); N],
     ) -> Result<bool, Error> {
-        let Store::Table { client, name } = &self.store else { return Ok(false) };
-        let mut request = client.update_item().table_name(name).key("id", text(&lease.id)).update_expression(update);
+        let Store::Table(table) = &self.store else { return Ok(false) };
+        let mut request = table.change(&lease.id).update_expression(update);
         request = request.condition_expression("leaseOwner = :owner");
         request = request.expression_attribute_values(":owner", text(&lease.owner));
         for (name, value) in values {
@@ -245,26 +233,24 @@ impl Ledger {
 impl ImageRecord {
     /// Reads an item. What is missing or of another type is not known; nothing depends on a record but work done twice.
     fn read(item: &Item) -> Self {
-        let word = |key: &str| item.get(key)?.as_s().ok().cloned();
-        let count = |key: &str| item.get(key)?.as_n().ok()?.parse::<u64>().ok();
-        let set = |key: &str| item.get(key).and_then(|value| value.as_ss().ok()).cloned().unwrap_or_default();
-        let architectures = set("architectures");
+        let architectures = item.texts("architectures");
         let has = |architecture: &Architecture| architectures.contains(&architecture.to_string());
         Self {
-            digest: word("digest").and_then(|text| text.parse().ok()),
+            digest: item.text("digest").and_then(|text| text.parse().ok()),
             architectures: Architecture::ALL.into_iter().filter(has).collect(),
-            checked_at: count("checkedAt"),
-            failed_at: count("failedAt"),
-            fetched: set("fetched").iter().filter_map(|text| text.parse().ok()).collect(),
-            fetched_at: count("fetchedAt").unwrap_or(0),
-            lease: word("leaseOwner").zip(count("leaseUntil")),
+            checked_at: item.number("checkedAt"),
+            failed_at: item.number("failedAt"),
+            fetched: item.texts("fetched").iter().filter_map(|text| text.parse().ok()).collect(),
+            fetched_at: item.number("fetchedAt").unwrap_or(0),
+            lease: item.text("leaseOwner").zip(item.number("leaseUntil")),
         }
     }
 }
 
-/// Whether a condition did not hold.
-fn is_lost(error: &Error) -> bool {
-    error.is_code(&["ConditionalCheckFailedException"])
+impl Table {
+    fn change(&self, id: &str) -> UpdateItemFluentBuilder {
+        self.client.update_item().table_name(&self.name).key(KIND, text(IMAGE)).key(ID, text(id))
+    }
 }
 
 fn with_lease(
@@ -281,12 +267,4 @@ fn with_lease(
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn text(text: &str) -> AttributeValue {
-    AttributeValue::S(text.to_owned())
-}
-
-fn number(number: u64) -> AttributeValue {
-    AttributeValue::N(number.to_string())
 }

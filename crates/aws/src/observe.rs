@@ -8,6 +8,7 @@ use crate::error::{Error, Failure, Said};
 use crate::gap::number_of;
 use crate::history::{History, Unfinished};
 use crate::memory::Memory;
+use crate::rows::Row;
 use crate::settings::Settings;
 use ecs_sidecar_core::cache::CacheState;
 use ecs_sidecar_core::definition::TaskDefinition;
@@ -46,31 +47,71 @@ pub struct Sight {
     pub unfinished: Option<Unfinished>,
 }
 
-/// Looks at a family. `None`: it has no ACTIVE revision.
+/// The newest ACTIVE revision of a family, before anything is known of what it needs.
+#[derive(Debug)]
+pub(crate) struct FirstLook {
+    definition: TaskDefinition,
+    arn: Arn,
+    number: u64,
+    /// First page of the INACTIVE revisions, newest first.
+    inactive: Vec<Arn>,
+}
+
+/// What is known of a family before it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Before<'a> {
+    /// How definitions are looked at.
+    pub(crate) plan: &'a plan::Settings,
+    /// What the table has of it.
+    pub(crate) row: Option<&'a Row>,
+    /// Whether facts from earlier reconciles may stand in for calls.
+    pub(crate) trust: Trust,
+}
+
+/// Finds the newest revision of a family. `None`: it has no ACTIVE one.
 ///
-/// Guarantees: nothing is written. Two levels of calls with what memory holds: the newest revision beside the list of
-/// INACTIVE ones; then roles, image, log group and what other revisions tell, side by side. An image of which nothing is
-/// remembered takes five calls more, one after the other. (An emulator's INACTIVE answer adds two.)
-/// Assumptions: `DescribeTaskDefinition`, `ListTaskDefinitions`; where another read is not allowed, the observation says
-/// so instead of failing.
-/// Errors: those of the calls; all of them may be retried.
-pub async fn observe(
-    clients: &Clients,
-    settings: &Settings,
-    memory: &Memory,
-    trust: Trust,
-    family: &Family,
-) -> Result<Option<Sight>, Error> {
+/// Guarantees: nothing is written; two calls side by side. (An emulator's INACTIVE answer adds two.)
+/// Assumptions: `DescribeTaskDefinition`, `ListTaskDefinitions`. Errors: those of the calls.
+pub(crate) async fn first_look(clients: &Clients, family: &Family) -> Result<Option<FirstLook>, Error> {
     let (newest, inactive) = try_join(newest(clients, family), clients.ecs.list(family, Listed::Inactive)).await?;
     let Some(definition) = newest else { return Ok(None) };
     let arn = definition.described().arn.clone();
-    let Some((arn, number)) = arn.and_then(|arn| number_of(&arn).map(|number| (arn, number))) else {
-        return Err(nameless(family));
-    };
-    let needs = plan::needs(&definition, &settings.plan, &settings.account, &settings.region);
-    let history = History::new(&clients.ecs, &settings.role, family, &definition, (&arn, number), &inactive);
+    match arn.and_then(|arn| number_of(&arn).map(|number| (arn, number))) {
+        Some((arn, number)) => Ok(Some(FirstLook { definition, arn, number, inactive })),
+        None => Err(nameless(family)),
+    }
+}
+
+/// Whether a revision is still the newest ACTIVE one of its family.
+///
+/// Errors: those of the call.
+pub(crate) async fn is_newest(clients: &Clients, family: &Family, arn: &Arn) -> Result<bool, Error> {
+    Ok(newest(clients, family).await?.is_some_and(|now| now.described().arn.as_ref() == Some(arn)))
+}
+
+/// Looks at all that a decision on a revision depends on.
+///
+/// Guarantees: nothing is written. One level of calls with what memory holds: roles, image, log group and what other
+/// revisions tell, side by side. An image of which nothing is remembered takes five calls more, one after the other.
+/// Assumptions: where a read is not allowed, the observation says so instead of failing.
+/// Errors: those of the calls; all of them may be retried.
+pub(crate) async fn observe(
+    clients: &Clients,
+    settings: &Settings,
+    memory: &Memory,
+    before: Before<'_>,
+    family: &Family,
+    first: FirstLook,
+) -> Result<Sight, Error> {
+    let FirstLook { definition, arn, number, inactive } = first;
+    let Before { plan, row, trust } = before;
+    let needs = plan::needs(&definition, plan, &settings.account, &settings.region);
+    let mut history = History::new(&clients.ecs, &settings.role, family, &definition, (&arn, number), &inactive);
+    if let Some(row) = row {
+        history.remember(row);
+    }
     let (source_inactive, registrar) = (history.source_inactive(), history.registrar);
-    let look = Look { clients, settings, memory, trust };
+    let look = Look { clients, settings, plan, memory, trust };
     let (withdrawn, unfinished, facts) =
         try_join3(history.withdrawn(), history.unfinished(), Box::pin(look.facts(needs.as_ref()))).await?;
     let (account, region) = (settings.account.clone(), settings.region.clone());
@@ -90,7 +131,7 @@ pub async fn observe(
         (remembered, fresh) = (facts.remembered, facts.fresh);
     }
     let family = family.clone();
-    Ok(Some(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished }))
+    Ok(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished })
 }
 
 /// The newest ACTIVE revision. ECS answers it to the bare family; some emulators answer the newest of any status.
@@ -122,6 +163,7 @@ struct Facts {
 struct Look<'a> {
     clients: &'a Clients,
     settings: &'a Settings,
+    plan: &'a plan::Settings,
     memory: &'a Memory,
     trust: Trust,
 }
@@ -196,7 +238,7 @@ impl Look<'_> {
         role.account().is_none_or(|account| account == self.settings.account)
             && role.is_well_formed()
             && !role.is_service_linked()
-            && self.settings.plan.bounds.allow_role(role)
+            && self.plan.bounds.allow_role(role)
     }
 }
 

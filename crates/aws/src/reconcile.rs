@@ -5,11 +5,16 @@
 use crate::act::{Acted, TO_REGISTER, act};
 use crate::clients::{CALL, Clients};
 use crate::deadline::Deadline;
-use crate::error::Error;
+use crate::error::{Chain, Error};
 use crate::history::Unfinished;
 use crate::memory::Memory;
-use crate::observe::{Sight, Trust, observe};
+use crate::observe::{Before, Sight, Trust, first_look, is_newest, observe};
+use crate::pace::{Turn, Urgency};
+use crate::rows::{Deeds, LEASE, Row, Taken, Told};
 use crate::settings::{Settings, Writes};
+use crate::standing::{self, Standing, Switch};
+use crate::table::Table;
+use crate::telling;
 use crate::warm::{self, Fetched};
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
@@ -18,10 +23,19 @@ use ecs_sidecar_core::plan::{Decision, Fetch, FetchCause, Plan, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
+use ecs_sidecar_core::state::State;
+use futures_util::future::{try_join, try_join3};
 use std::time::Duration;
 
 /// How often a family is looked at before it is left for later. Each round is a registration that was in vain.
 pub const ROUNDS: u32 = 3;
+
+/// After how many seconds a family is looked at again that another invocation is at work on, at most. Most work is done
+/// in a few; and a worker that died holds its lease for minutes.
+const BUSY: u32 = 5;
+
+/// After how many seconds a family is looked at again where AWS wants to be left alone.
+const SLOW_AGAIN: u32 = 15;
 
 /// What a fetch leaves of the function's time, so that the answer can still be given.
 const RESERVE: Duration = Duration::from_secs(10);
@@ -41,6 +55,7 @@ pub struct Reconciler {
     clients: Clients,
     settings: Settings,
     memory: Memory,
+    standing: standing::Cache,
 }
 
 /// What happened in earlier rounds of a reconcile.
@@ -54,16 +69,47 @@ struct Past {
     fetched: bool,
     /// Rounds that were in vain.
     rounds: u32,
+    /// The family's row while its lease is ours.
+    held: Option<Row>,
+    /// Whether ECS or IAM was written to.
+    wrote: bool,
+}
+
+/// A family as it was seen, and what is known beside it.
+struct View {
+    standing: Standing,
+    row: Option<Row>,
+    /// `None`: it has no ACTIVE revision.
+    decided: Option<(Sight, Plan)>,
 }
 
 /// What came of a round.
 enum Round {
-    /// This is to be told.
-    Done(Box<Report>),
+    /// This is to be told and noted.
+    Done(Box<Done>),
     /// The world moved: once more.
     Moved,
     /// The image came: once more, which is no round in vain.
     Fetched,
+}
+
+/// A reconcile that came to its end.
+struct Done {
+    report: Report,
+    /// For the family's row.
+    told: Told,
+    /// The row that was read before the look.
+    row: Option<Row>,
+}
+
+/// Whether somebody may act on a family now.
+enum Leave {
+    /// He may.
+    Given,
+    /// Not now.
+    Refused(Outcome),
+    /// The family is not any more what it was seen to be.
+    Moved,
 }
 
 /// What came of looking after the image.
@@ -79,7 +125,8 @@ enum Image {
 impl Reconciler {
     /// A reconciler with clients of its own.
     pub fn new(config: &SdkConfig, settings: Settings) -> Self {
-        Self { clients: Clients::new(config, &settings), settings, memory: Memory::default() }
+        let clients = Clients::new(config, &settings);
+        Self { clients, settings, memory: Memory::default(), standing: standing::Cache::default() }
     }
 
     /// Its clients.
@@ -94,27 +141,55 @@ impl Reconciler {
 
     /// Brings a family to what its policy asks for, or tells what would be done.
     ///
-    /// Guarantees: called twice, the second call writes nothing. Called from two places at once, one patched revision
-    /// stays ACTIVE. A registration is never sent again before the family was looked at.
-    /// Assumptions: what [`observe`] and [`act`] assume.
+    /// Guarantees: called twice, the second call writes nothing to ECS or IAM. Called from many places at once, one acts
+    /// and the others are told to wait; without a table, one patched revision stays ACTIVE. A registration is never sent
+    /// again before the family was looked at. `urgency` decides who goes first, and nothing else.
+    /// Assumptions: what [`observe`] and [`act`] assume; with a table, what [`Table`](crate::table::Table) does.
     /// Errors: all of [`Error`] but those of the settings. After a retryable one the same call continues where this
     /// one stopped.
     pub async fn reconcile(
         &self,
         family: &Family,
         action: ReconcileAction,
+        urgency: Urgency,
         deadline: Deadline,
     ) -> Result<Report, Error> {
         let mut past = Past::default();
+        // Boxed, like what is called below: unpolled futures of many calls would lie on the stack one in the other.
+        let done = Box::pin(self.rounds(family, action, urgency, deadline, &mut past)).await;
+        let (Some(table), ReconcileAction::Reconcile) = (&self.clients.table, action) else {
+            return done.map(|done| done.report);
+        };
+        match done {
+            Ok(done) => self.note(table, &past, done).await,
+            Err(error) => {
+                let waits = error.is_throttled() || matches!(error, Error::Contended { .. });
+                if error.is_throttled() {
+                    table.slow_down().await;
+                }
+                self.note_failure(table, family, &past, &error, waits).await;
+                if waits { Ok(waiting(family, &error, &past)) } else { Err(error) }
+            }
+        }
+    }
+
+    async fn rounds(
+        &self,
+        family: &Family,
+        action: ReconcileAction,
+        urgency: Urgency,
+        deadline: Deadline,
+        past: &mut Past,
+    ) -> Result<Done, Error> {
         while past.rounds < ROUNDS {
             deadline.allow(CALL, "look at", family)?;
-            match self.round(family, action, deadline, &mut past).await? {
-                Round::Done(report) => return Ok(*report),
+            match Box::pin(self.round(family, action, urgency, deadline, past)).await? {
+                Round::Done(done) => return Ok(*done),
                 Round::Moved => past.rounds += 1,
                 Round::Fetched => past.fetched = true,
             }
         }
-        Err(match past.uncertain {
+        Err(match past.uncertain.take() {
             Some(error) => error,
             None => Error::Contended { family: family.as_str().to_owned(), rounds: ROUNDS },
         })
@@ -125,20 +200,48 @@ impl Reconciler {
         &self,
         family: &Family,
         action: ReconcileAction,
+        urgency: Urgency,
         deadline: Deadline,
         past: &mut Past,
     ) -> Result<Round, Error> {
-        let Some((sight, plan)) = self.decide(family).await? else {
-            return Ok(Round::Done(Box::new(nothing_active(family, past))));
+        let View { standing, row, decided } = self.decide(family).await?;
+        let Some((sight, plan)) = decided else {
+            let report = nothing_active(family, past);
+            let told = Told { standing: Some(standing.fingerprint), ..telling::nothing_active(&report, row.as_ref()) };
+            return Ok(Round::Done(Box::new(Done { report, told, row })));
         };
-        let done = |outcome: &Outcome, notes, past: &Past| {
-            Ok(Round::Done(Box::new(self.report(&sight, &plan, outcome, notes, past))))
+        let done = |outcome: &Outcome, notes: Vec<String>, past: &Past| {
+            let report = report(&sight, &plan, outcome, notes, past);
+            let told = telling::told(&sight, &plan, outcome, &report, &past.deregistered, row.as_ref());
+            let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
+            Ok(Round::Done(Box::new(Done { report, told, row: row.clone() })))
         };
         let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
         if !writes {
             return done(&Outcome::of_plan_only(&plan), Vec::new(), past);
         }
+        let acts = plan.changes_something() || sight.unfinished.is_some();
+        if acts && standing.switch.paused {
+            return done(&paused(&standing.switch), Vec::new(), past);
+        }
+        let note = match &sight.unfinished {
+            Some(_) => None,
+            None => match self.image(&plan, deadline, past).await? {
+                Image::Ready(note) => note,
+                Image::Fetched => return Ok(Round::Fetched),
+                Image::NotYet(outcome) => return done(&outcome, Vec::new(), past),
+            },
+        };
+        if acts {
+            match Box::pin(self.leave(row.as_ref(), &sight, &plan, urgency, past)).await? {
+                Leave::Given => {}
+                Leave::Refused(outcome) => return done(&outcome, Vec::new(), past),
+                Leave::Moved => return Ok(Round::Moved),
+            }
+        }
+        let deadline = if past.held.is_some() { deadline.bounded(LEASE - CALL) } else { deadline };
         if let Some(unfinished) = sight.unfinished.clone() {
+            past.wrote = true;
             self.clients.ecs.deregister(&sight.newest).await?;
             return match unfinished {
                 Unfinished::Leftover => {
@@ -151,11 +254,7 @@ impl Reconciler {
                 }
             };
         }
-        let note = match self.image(&plan, deadline, past).await? {
-            Image::Ready(note) => note,
-            Image::Fetched => return Ok(Round::Fetched),
-            Image::NotYet(outcome) => return done(&outcome, Vec::new(), past),
-        };
+        past.wrote |= acts;
         match Box::pin(act(&self.clients, &sight, &plan, deadline)).await {
             Ok(Acted::Done { outcome, mut notes }) => {
                 self.learn(&sight, &plan, &outcome);
@@ -171,6 +270,84 @@ impl Reconciler {
                 Ok(Round::Moved)
             }
             Err(error) => Err(error),
+        }
+    }
+
+    /// Asks whether to act now: the share of ECS's bucket, then the family's lease, then whether all is still as it was
+    /// seen. Without a table, anybody may.
+    async fn leave(
+        &self,
+        row: Option<&Row>,
+        sight: &Sight,
+        plan: &Plan,
+        urgency: Urgency,
+        past: &mut Past,
+    ) -> Result<Leave, Error> {
+        let (Some(table), Some(row)) = (&self.clients.table, row) else { return Ok(Leave::Given) };
+        let registers = plan.decision.registers() || plan.decision == Decision::Withdraw || sight.unfinished.is_some();
+        if registers {
+            let wait = |milliseconds: u64, reason: Reason| {
+                let seconds = u32::try_from(milliseconds.div_ceil(1000)).unwrap_or(u32::MAX);
+                Ok(Leave::Refused(Outcome::Waiting { seconds, refusal: reason.into() }))
+            };
+            match table.take_turn(urgency, self.settings.sweep_share).await? {
+                Turn::Now => {}
+                Turn::Later(milliseconds) => return wait(milliseconds, Reason::Paced),
+                Turn::Slow(milliseconds) => return wait(milliseconds, Reason::Throttled),
+            }
+        }
+        if past.held.is_some() {
+            return Ok(Leave::Given);
+        }
+        let grants = plan.grants.iter().map(telling::pair).collect();
+        match table.take_lease(row, grants).await? {
+            Taken::Ours(row) => past.held = Some(*row),
+            Taken::Theirs(seconds) => {
+                let seconds = u32::try_from(seconds + 1).unwrap_or(BUSY).min(BUSY);
+                return Ok(Leave::Refused(Outcome::Waiting { seconds, refusal: Reason::BeingReconciled.into() }));
+            }
+            Taken::Moved => return Ok(Leave::Moved),
+        }
+        // Between the look and the lease somebody may have acted, and given the lease back.
+        let (newest, switch) = try_join(is_newest(&self.clients, &sight.family, &sight.newest), table.switch()).await?;
+        match (newest, switch.paused) {
+            (_, true) => Ok(Leave::Refused(paused(&switch))),
+            (false, _) => Ok(Leave::Moved),
+            (true, false) => Ok(Leave::Given),
+        }
+    }
+
+    /// Writes what came of it into the family's row, which gives the lease back. What was seen before somebody else wrote
+    /// the row is no news.
+    async fn note(&self, table: &Table, past: &Past, done: Done) -> Result<Report, Error> {
+        let Done { report, told, row } = done;
+        let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
+        let news = report.reason != Some(Reason::BeingReconciled);
+        if let Some(row) = past.held.as_ref().or(row.as_ref()).filter(|_| deeds.held || news) {
+            table.note(row, told, report.state, deeds).await?;
+        }
+        Ok(report)
+    }
+
+    /// Notes that it went wrong. Best effort: what went wrong is told anyway.
+    async fn note_failure(&self, table: &Table, family: &Family, past: &Past, error: &Error, waits: bool) {
+        let noted = async {
+            let row = match &past.held {
+                Some(row) => row.clone(),
+                None => table.row(family).await?,
+            };
+            let told = Told {
+                standing: Some(self.stands().await?.fingerprint),
+                reason: Some(error.label().to_owned()),
+                message: Some(Chain(error).to_string()),
+                ..row.told.clone()
+            };
+            let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
+            let state = if waits { State::Pending } else { State::Failing };
+            table.note(&row, told, state, deeds).await
+        };
+        if let Err(problem) = noted.await {
+            tracing::warn!(family = family.as_str(), error = %Chain(&problem), "the failure is not in the table");
         }
     }
 
@@ -210,8 +387,9 @@ impl Reconciler {
     }
 
     /// Looks and decides. What memory says is enough only for a plan that is content with it.
-    async fn decide(&self, family: &Family) -> Result<Option<(Sight, Plan)>, Error> {
-        let Some((sight, plan)) = self.decide_by(Trust::Memory, family).await? else { return Ok(None) };
+    async fn decide(&self, family: &Family) -> Result<View, Error> {
+        let view = self.decide_by(Trust::Memory, family).await?;
+        let Some((sight, plan)) = &view.decided else { return Ok(view) };
         let content = match plan.decision {
             Decision::Skip | Decision::Fetch => false,
             Decision::Inject | Decision::Update | Decision::Remove | Decision::UpToDate | Decision::Withdraw => {
@@ -221,18 +399,41 @@ impl Reconciler {
         if sight.remembered && !content {
             return self.decide_by(Trust::Nothing, family).await;
         }
-        Ok(Some((sight, plan)))
+        Ok(view)
     }
 
-    async fn decide_by(&self, trust: Trust, family: &Family) -> Result<Option<(Sight, Plan)>, Error> {
-        // Boxed, like what is acted on below: unpolled futures of many calls would lie on the stack one in the other.
-        let sight = Box::pin(observe(&self.clients, &self.settings, &self.memory, trust, family)).await?;
-        Ok(sight.map(|sight| {
-            let plan = plan(&sight.observed, &self.settings.plan);
-            let (family, decision, reason) = (family.as_str(), plan.decision.label(), plan.reason.map(Reason::label));
-            tracing::debug!(family, number = sight.number, remembered = sight.remembered, decision, reason, "decided");
-            (sight, plan)
-        }))
+    async fn decide_by(&self, trust: Trust, family: &Family) -> Result<View, Error> {
+        let (first, standing, row) =
+            try_join3(first_look(&self.clients, family), self.stands(), self.row(family)).await?;
+        let Some(first) = first else { return Ok(View { standing, row, decided: None }) };
+        let before = Before { plan: &standing.plan, row: row.as_ref(), trust };
+        let look = observe(&self.clients, &self.settings, &self.memory, before, family, first);
+        let sight = Box::pin(look).await?;
+        let plan = plan(&sight.observed, &standing.plan);
+        let (name, decision, reason) = (family.as_str(), plan.decision.label(), plan.reason.map(Reason::label));
+        tracing::debug!(
+            family = name,
+            number = sight.number,
+            remembered = sight.remembered,
+            decision,
+            reason,
+            "decided"
+        );
+        Ok(View { standing, row, decided: Some((sight, plan)) })
+    }
+
+    async fn stands(&self) -> Result<Standing, Error> {
+        match &self.clients.table {
+            Some(table) => table.cached_standing(&self.settings, &self.standing).await,
+            None => Ok(Standing::of_settings(&self.settings)),
+        }
+    }
+
+    async fn row(&self, family: &Family) -> Result<Option<Row>, Error> {
+        match &self.clients.table {
+            Some(table) => table.row(family).await.map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Remembers what the roles have now, or forgets everything if AWS was of another opinion.
@@ -256,13 +457,29 @@ impl Reconciler {
             self.memory.remember_attached(role, policies);
         }
     }
+}
 
-    fn report(&self, sight: &Sight, plan: &Plan, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Report {
-        let mut report = Report::new(plan, Some(&sight.newest), outcome);
-        report.notes.extend(notes);
-        told(&mut report, past);
-        report
-    }
+fn report(sight: &Sight, plan: &Plan, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Report {
+    let mut report = Report::new(plan, Some(&sight.newest), outcome);
+    report.notes.extend(notes);
+    told(&mut report, past);
+    report
+}
+
+/// Somebody paused the operator.
+fn paused(switch: &Switch) -> Outcome {
+    let because = switch.because.clone().unwrap_or_default();
+    Outcome::Held { refusal: Refusal::new(Reason::Paused, because) }
+}
+
+/// What is told where AWS wants to be left alone for a while, or others were faster again and again.
+fn waiting(family: &Family, error: &Error, past: &Past) -> Report {
+    let reason = if error.is_throttled() { Reason::Throttled } else { Reason::BeingReconciled };
+    let outcome = Outcome::Waiting { seconds: SLOW_AGAIN, refusal: reason.into() };
+    let mut report = blank(family, Decision::Skip, reason, &outcome);
+    report.message = Chain(error).to_string();
+    told(&mut report, past);
+    report
 }
 
 /// All of the image came, and a look at ECR does not show it.
@@ -273,11 +490,18 @@ fn not_shown(fetch: &Fetch) -> Fetched {
 
 /// Nothing is there to decide on: all revisions were deregistered, or there never was one.
 fn nothing_active(family: &Family, past: &Past) -> Report {
-    let mut report = Report {
+    let mut report = blank(family, Decision::Skip, Reason::NoActiveRevision, &Outcome::Nothing);
+    told(&mut report, past);
+    report
+}
+
+fn blank(family: &Family, decision: Decision, reason: Reason, outcome: &Outcome) -> Report {
+    Report {
         family: Some(family.as_str().to_owned()),
-        decision: Decision::Skip,
-        reason: Some(Reason::NoActiveRevision),
-        message: Reason::NoActiveRevision.meaning().to_owned(),
+        state: State::of(decision, Some(reason), outcome),
+        decision,
+        reason: Some(reason),
+        message: reason.meaning().to_owned(),
         policy: None,
         digest: None,
         source: None,
@@ -288,11 +512,9 @@ fn nothing_active(family: &Family, past: &Past) -> Report {
         log_group: None,
         grants: Vec::new(),
         notes: Vec::new(),
-        outcome: Outcome::Nothing.label(),
-        again_in_seconds: None,
-    };
-    told(&mut report, past);
-    report
+        outcome: outcome.label(),
+        again_in_seconds: outcome.again_in_seconds(),
+    }
 }
 
 /// Adds what earlier rounds did.

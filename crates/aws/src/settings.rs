@@ -16,8 +16,11 @@ use std::str::FromStr;
 /// Whom the operator touches: `audit` (it reports and writes nothing), `optIn` (the default), `optOut`.
 pub const MODE: &str = "ECS_SIDECAR_MODE";
 
-/// The policy document, YAML or JSON. Empty: the preset `xray-daemon`.
+/// The stack's own policy document, YAML or JSON. Empty: the preset `xray-daemon`. `none`: only those of the table.
 pub const POLICY: &str = "ECS_SIDECAR_POLICY";
+
+/// The stack has no policy of its own.
+const NO_POLICY: &str = "none";
 
 /// Prefix of the pull-through cache rule for ECR Public. Empty: `ecr-public`.
 pub const CACHE_PREFIX: &str = "ECS_SIDECAR_CACHE_PREFIX";
@@ -37,6 +40,18 @@ pub const TABLE: &str = "ECS_SIDECAR_TABLE";
 
 /// URL of the queue that the function is fed from, for messages that have to wait. Empty: they fail instead.
 pub const QUEUE_URL: &str = "ECS_SIDECAR_QUEUE_URL";
+
+/// URL of the queue that the sweep is fed from, by which it goes on later. Empty: it ends with its time.
+pub const SWEEP_QUEUE_URL: &str = "ECS_SIDECAR_SWEEP_QUEUE_URL";
+
+/// How much of ECS's buckets a sweep may use, in percent: of one registration and of 20 reads a second. Empty: 50.
+pub const SWEEP_SHARE: &str = "ECS_SIDECAR_SWEEP_SHARE";
+
+/// Name of the event bus that changes of families are told to. Empty: nobody is told.
+pub const EVENT_BUS: &str = "ECS_SIDECAR_EVENT_BUS";
+
+/// Name of the stack, by which metrics are told apart. Empty: `ecs-sidecar`.
+pub const STACK: &str = "ECS_SIDECAR_STACK";
 
 /// Whether missing policies are attached to roles (`attach`) or only named (`verify`). Empty: as the policy says.
 pub const PERMISSIONS: &str = "ECS_SIDECAR_PERMISSIONS";
@@ -105,11 +120,22 @@ pub enum LogLevel {
     Trace,
 }
 
+/// What the stack says in the place of every policy.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Overrides {
+    permissions: Option<PermissionsMode>,
+    trust_instance_role: Option<bool>,
+    default_task_role: Option<String>,
+    default_execution_role: Option<String>,
+}
+
 /// The environment, understood.
 #[derive(Debug, Clone)]
 pub struct Settings {
     /// How definitions are looked at.
     pub plan: plan::Settings,
+    /// What the stack says in the place of every policy; those of `plan` have it already.
+    pub overrides: Overrides,
     /// Whether anything may be written.
     pub writes: Writes,
     /// Our account.
@@ -126,6 +152,14 @@ pub struct Settings {
     pub table: Option<String>,
     /// URL of the queue that the function is fed from.
     pub queue: Option<String>,
+    /// URL of the queue that the sweep is fed from.
+    pub sweep_queue: Option<String>,
+    /// How much of ECS's buckets the operator uses for sweeps, in percent.
+    pub sweep_share: u32,
+    /// Name of the event bus for the operator's own events.
+    pub event_bus: Option<String>,
+    /// Name of the stack.
+    pub stack: String,
     /// URL of the queue for messages that nobody understands.
     pub dead_letter_queue: Option<String>,
     /// Further read-only members of a definition.
@@ -152,11 +186,14 @@ impl Settings {
             _ => None,
         })?
         .unwrap_or((Writes::Allowed, None));
-        let mut policy = read_policy(get(POLICY))?;
-        policy.spec.mode = mode.unwrap_or(policy.spec.mode);
-        override_permissions(&mut policy, &get)?;
+        let mut policies: Vec<Policy> = read_policy(get(POLICY))?.into_iter().collect();
+        let overrides = Overrides::read(&get)?;
+        for policy in &mut policies {
+            policy.spec.mode = mode.unwrap_or(policy.spec.mode);
+            overrides.apply(policy);
+        }
         let plan = plan::Settings {
-            policies: vec![policy],
+            policies,
             deleted: std::collections::BTreeSet::new(),
             bounds: Bounds {
                 upstreams: list(ALLOWED_UPSTREAMS),
@@ -174,6 +211,7 @@ impl Settings {
         let account: AccountId = required(ACCOUNT_ID, get(ACCOUNT_ID), ACCOUNT, from_str)?;
         Ok(Self {
             plan,
+            overrides,
             writes,
             registry: parse(REGISTRY_ID, get(REGISTRY_ID), ACCOUNT, from_str)?.unwrap_or_else(|| account.clone()),
             account,
@@ -182,6 +220,13 @@ impl Settings {
                 .unwrap_or_else(|| names::DEFAULT_CACHE_PREFIX.to_owned()),
             table: get(TABLE),
             queue: get(QUEUE_URL),
+            sweep_queue: get(SWEEP_QUEUE_URL),
+            sweep_share: parse(SWEEP_SHARE, get(SWEEP_SHARE), "1 to 100000 percent", |text| {
+                text.parse().ok().filter(|share| (1..=100_000).contains(share))
+            })?
+            .unwrap_or(50),
+            event_bus: get(EVENT_BUS),
+            stack: get(STACK).unwrap_or_else(|| names::OPERATOR.to_owned()),
             role: required(ROLE_ARN, get(ROLE_ARN), ROLE, role)?,
             dead_letter_queue: get(DEAD_LETTER_QUEUE_URL),
             read_only_members: list(DROP_MEMBERS),
@@ -194,32 +239,42 @@ const ROLE: &str = "the ARN of a role";
 const ACCOUNT: &str = "an account id of twelve digits";
 const PREFIX: &str = "2 to 30 characters of a lower-case path such as ecr-public, or ROOT";
 
-fn read_policy(text: Option<String>) -> Result<Policy, Error> {
-    match text {
-        Some(text) => Policy::parse(&text),
+fn read_policy(text: Option<String>) -> Result<Option<Policy>, Error> {
+    match text.as_deref() {
+        Some(NO_POLICY) => return Ok(None),
+        Some(text) => Policy::parse(text),
         None => Policy::preset("xray-daemon"),
     }
+    .map(Some)
     .map_err(|source| Error::Policy { name: POLICY, source })
 }
 
-fn override_permissions(policy: &mut Policy, get: &impl Fn(&str) -> Option<String>) -> Result<(), Error> {
-    let permissions = &mut policy.spec.permissions;
-    let mode = parse(PERMISSIONS, get(PERMISSIONS), "attach, verify", |text| match text {
-        "attach" => Some(PermissionsMode::Attach),
-        "verify" => Some(PermissionsMode::Verify),
-        _ => None,
-    })?;
-    permissions.mode = mode.unwrap_or(permissions.mode);
-    let trust = parse(TRUST_INSTANCE_ROLE, get(TRUST_INSTANCE_ROLE), "true, false", |text| text.parse().ok())?;
-    permissions.trust_instance_role = trust.unwrap_or(permissions.trust_instance_role);
-    let arn = |name| parse(name, get(name), ROLE, |text| role(text).map(|_| text.to_owned()));
-    if let Some(arn) = arn(DEFAULT_TASK_ROLE_ARN)? {
-        permissions.default_task_role = Some(arn);
+impl Overrides {
+    fn read(get: &impl Fn(&str) -> Option<String>) -> Result<Self, Error> {
+        let arn = |name| parse(name, get(name), ROLE, |text| role(text).map(|_| text.to_owned()));
+        Ok(Self {
+            permissions: parse(PERMISSIONS, get(PERMISSIONS), "attach, verify", |text| match text {
+                "attach" => Some(PermissionsMode::Attach),
+                "verify" => Some(PermissionsMode::Verify),
+                _ => None,
+            })?,
+            trust_instance_role: parse(TRUST_INSTANCE_ROLE, get(TRUST_INSTANCE_ROLE), "true, false", |text| {
+                text.parse().ok()
+            })?,
+            default_task_role: arn(DEFAULT_TASK_ROLE_ARN)?,
+            default_execution_role: arn(DEFAULT_EXECUTION_ROLE_ARN)?,
+        })
     }
-    if let Some(arn) = arn(DEFAULT_EXECUTION_ROLE_ARN)? {
-        permissions.default_execution_role = Some(arn);
+
+    /// Has a policy say what the stack says.
+    pub(crate) fn apply(&self, policy: &mut Policy) {
+        let permissions = &mut policy.spec.permissions;
+        permissions.mode = self.permissions.unwrap_or(permissions.mode);
+        permissions.trust_instance_role = self.trust_instance_role.unwrap_or(permissions.trust_instance_role);
+        let or = |ours: &Option<String>, theirs: &mut Option<String>| *theirs = ours.clone().or(theirs.take());
+        or(&self.default_task_role, &mut permissions.default_task_role);
+        or(&self.default_execution_role, &mut permissions.default_execution_role);
     }
-    Ok(())
 }
 
 fn role(text: &str) -> Option<RoleRef> {

@@ -100,7 +100,7 @@ impl serde::Serialize for Decision {
 }
 
 /// A managed policy that a role is to get.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Grant {
     /// The role.
     pub role: RoleRef,
@@ -162,7 +162,9 @@ pub struct Plan {
     pub fetch: Option<Fetch>,
     /// The log group that is to be made before anything is registered.
     pub log_group: Option<NewLogGroup>,
-    /// What roles are to get before anything is registered.
+    /// What the roles of a definition with the sidecar have to have, as far as its policy could be bounded.
+    pub uses: Vec<Grant>,
+    /// What of it they still are to get before anything is registered.
     pub grants: Vec<Grant>,
     /// What else a person would want to know.
     pub notes: Vec<String>,

@@ -34,4 +34,5 @@ pub mod report;
 pub mod request;
 pub mod size;
 pub mod splice;
+pub mod state;
 pub mod target;

@@ -1,5 +1,8 @@
 //! Every name that the operator gives or reads: label and tag keys, and the images it recognizes.
 
+/// What the operator calls itself: the source of its events, and its stack where nothing else is said.
+pub const OPERATOR: &str = "ecs-sidecar";
+
 /// Tag or docker label by which a definition asks for a sidecar: `true`, `false` or the name of a policy.
 pub const INJECT: &str = "ecs-sidecar/inject";
 

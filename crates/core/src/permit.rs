@@ -9,14 +9,23 @@ use crate::policy::{PermissionsMode, Policy};
 use crate::reason::Reason;
 use crate::refusal::Refusal;
 
-/// What the roles of the result still have to get.
-pub(crate) fn grants(
+/// What roles are to have.
+#[derive(Debug, Default)]
+pub(crate) struct Permits {
+    /// All of it.
+    pub(crate) wanted: Vec<Grant>,
+    /// What they still have to get.
+    pub(crate) missing: Vec<Grant>,
+}
+
+/// What the roles of the result are to have.
+pub(crate) fn permits(
     observed: &Observed,
     settings: &Settings,
     policy: &Policy,
     place: Place<'_>,
     roles: &Roles,
-) -> Result<Vec<Grant>, Refusal> {
+) -> Result<Permits, Refusal> {
     let permissions = &policy.spec.permissions;
     let mut execution = policy_arns(&permissions.execution_role, policy, place);
     // The stack made this one itself, for the sidecar's repository alone, so no bound has to list it.
@@ -27,26 +36,32 @@ pub(crate) fn grants(
     if let Some(arn) = task.iter().chain(&bounded).find(|arn| !settings.bounds.allow_policy(arn)) {
         return Err(Refusal::new(Reason::PolicyNotAllowed, format!("the stack does not list {arn}")));
     }
-    let mut grants = Vec::new();
+    let mut permits = Permits::default();
     for (role, state, wanted) in
         [(&roles.task, &observed.task_role, task), (&roles.execution, &observed.execution_role, execution)]
     {
         let Some(role) = role else { continue };
         role_in_reach(role, observed, &settings.bounds)?;
-        for policy_arn in missing(role, state, wanted)? {
+        let missing = missing(role, state, &wanted)?;
+        for policy_arn in wanted {
             let grant = Grant { role: role.clone(), policy_arn };
             // One role may serve as both.
-            if !grants.contains(&grant) {
-                grants.push(grant);
+            if permits.wanted.contains(&grant) {
+                continue;
             }
+            if missing.contains(&grant.policy_arn) {
+                permits.missing.push(grant.clone());
+            }
+            permits.wanted.push(grant);
         }
     }
-    if permissions.mode == PermissionsMode::Verify && !grants.is_empty() {
+    if permissions.mode == PermissionsMode::Verify && !permits.missing.is_empty() {
+        let missing = permits.missing.iter();
         let lacks: Vec<String> =
-            grants.iter().map(|grant| format!("role {} lacks {}", grant.role.name(), grant.policy_arn)).collect();
+            missing.map(|grant| format!("role {} lacks {}", grant.role.name(), grant.policy_arn)).collect();
         return Err(Refusal::new(Reason::PermissionsMissing, lacks.join("; ")));
     }
-    Ok(grants)
+    Ok(permits)
 }
 
 /// Whether the operator may deal with a role at all.
@@ -65,10 +80,10 @@ fn role_in_reach(role: &RoleRef, observed: &Observed, bounds: &Bounds) -> Result
     Ok(())
 }
 
-fn missing(role: &RoleRef, state: &RoleState, wanted: Vec<String>) -> Result<Vec<String>, Refusal> {
+fn missing(role: &RoleRef, state: &RoleState, wanted: &[String]) -> Result<Vec<String>, Refusal> {
     match state {
         RoleState::NotChecked => Ok(Vec::new()),
-        RoleState::Attached(attached) => Ok(wanted.into_iter().filter(|arn| !attached.contains(arn)).collect()),
+        RoleState::Attached(attached) => Ok(wanted.iter().filter(|arn| !attached.contains(*arn)).cloned().collect()),
         RoleState::Missing => Err(Refusal::new(Reason::RoleNotFound, format!("there is no role {}", role.name()))),
         RoleState::Refused(why) => Err(Refusal::new(Reason::RoleUnreadable, format!("role {}: {why}", role.name()))),
     }

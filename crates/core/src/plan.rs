@@ -19,7 +19,7 @@ use crate::json::Document;
 use crate::keys::{container, task};
 use crate::normalize::canonical;
 use crate::observed::{ImageState, Needs, Observed, Registrar};
-use crate::permit;
+use crate::permit::{self, Permits};
 use crate::policy::{Pin, Policy, Updates};
 use crate::readiness::{self, Readiness};
 use crate::reason::Reason;
@@ -111,11 +111,11 @@ impl<'a> Planner<'a> {
         let place = Place { account: &self.observed.account, region: &self.observed.region };
         let site = Site { place, image: &image, may_create_log_group: self.observed.may_create_log_group };
         let intent = intent::intent(source, policy, &eligible, &site)?;
-        let grants = permit::grants(self.observed, self.settings, policy, place, &intent.roles);
+        let permits = permit::permits(self.observed, self.settings, policy, place, &intent.roles);
         let log_group = readiness::log_group(self.observed, self.settings, policy, intent.log_group.as_ref());
         let ready = readiness::image(self.observed, self.settings, policy, eligible.architecture);
         let Some(difference) = difference(&intent, undone) else {
-            return Ok(self.up_to_date(policy, intent, grants, log_group, ready));
+            return Ok(self.up_to_date(policy, intent, permits, log_group, ready));
         };
         if let (Some(_), Some(undone)) = (difference, undone) {
             self.wait_for_owner(policy, undone)?;
@@ -123,7 +123,7 @@ impl<'a> Planner<'a> {
         if self.observed.withdrawn.contains(&intent.digest) {
             return Err(Reason::Withdrawn.into());
         }
-        let (grants, log_group) = (grants?, log_group?);
+        let (permits, log_group) = (permits?, log_group?);
         let pinned = policy.spec.image.pin == Pin::Digest;
         let fetch = match ready {
             Readiness::Ready(refresh) => refresh,
@@ -140,7 +140,7 @@ impl<'a> Planner<'a> {
             return Err(Reason::ImageDigestUnknown.into());
         }
         let plan = self.inject(policy, source, undone, intent, &image, difference)?;
-        Ok(Plan { grants, log_group, fetch, ..plan })
+        Ok(Plan { uses: permits.wanted, grants: permits.missing, log_group, fetch, ..plan })
     }
 
     /// What the image's tag stands for, as somebody saw or said.
@@ -209,7 +209,7 @@ impl<'a> Planner<'a> {
         &self,
         policy: &Policy,
         intent: Intent,
-        grants: Result<Vec<Grant>, Refusal>,
+        permits: Result<Permits, Refusal>,
         log_group: Result<Option<NewLogGroup>, Refusal>,
         image: Readiness,
     ) -> Plan {
@@ -220,13 +220,16 @@ impl<'a> Planner<'a> {
             Readiness::Fetch(fetch) => (Some(fetch), None),
             Readiness::Refused(refusal) => (None, Some(refusal)),
         };
-        let notes = [grants.as_ref().err(), log_group.as_ref().err(), no_image.as_ref()];
-        let notes = notes.into_iter().flatten().map(|refusal| format!("{}: {}", refusal.reason, refusal.message));
+        let notes = [permits.as_ref().err(), log_group.as_ref().err(), no_image.as_ref()];
+        let notes: Vec<_> =
+            notes.into_iter().flatten().map(|refusal| format!("{}: {}", refusal.reason, refusal.message)).collect();
+        let Permits { wanted: uses, missing: grants } = permits.unwrap_or_default();
         Plan {
             policy: Some(policy.name().to_owned()),
             digest: Some(intent.digest),
-            notes: notes.collect(),
-            grants: grants.unwrap_or_default(),
+            notes,
+            uses,
+            grants,
             log_group: log_group.unwrap_or_default(),
             fetch,
             ..self.nothing(Decision::UpToDate, Some(Reason::UpToDate))
@@ -331,6 +334,7 @@ impl<'a> Planner<'a> {
             edits: Vec::new(),
             fetch: None,
             log_group: None,
+            uses: Vec::new(),
             grants: Vec::new(),
             notes: Vec::new(),
             result: self.observed.definition.clone(),

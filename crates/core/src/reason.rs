@@ -22,6 +22,11 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $label,)* }
             }
 
+            /// Whether it passes by itself, or with whoever set it: what was decided stays as it is.
+            pub fn passes(self) -> bool {
+                [Self::ImageWarming, Self::Paused, Self::BeingReconciled, Self::Paced, Self::Throttled].contains(&self)
+            }
+
             /// What it means and what to do, in a sentence or two.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
@@ -103,6 +108,10 @@ reasons! {
     Withdrawn "withdrawn" "The revision that was made from this very source was deregistered since. It is not made again until the source or the policy changes.";
     RegistrationRefused "registrationRefused" "ECS refused the patched definition.";
     FieldRefused "fieldRefused" "ECS refused a member that it had returned itself. Add its name to ECS_SIDECAR_DROP_MEMBERS.";
+    Paused "paused" "Somebody paused the operator, so that it writes nothing; `ecs-sidecar resume` ends that.";
+    BeingReconciled "beingReconciled" "Another invocation is at work on the family; it is looked at again shortly.";
+    Paced "paced" "The operator's share of ECS's registrations is used up for now; the family is looked at again shortly.";
+    Throttled "throttled" "AWS said that it was called too often, so everything waits a little.";
     RequiresMore "requiresMore" "The patched revision would need more of an instance than the original, so it was deregistered.";
 }
 

@@ -7,6 +7,7 @@ use crate::ids::Arn;
 use crate::mask::tellable;
 use crate::reason::Reason;
 use crate::refusal::Refusal;
+use crate::state::State;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
@@ -24,6 +25,11 @@ pub enum Outcome {
         /// After so many seconds.
         seconds: u32,
         /// What is in the way meanwhile.
+        refusal: Refusal,
+    },
+    /// Nothing was done, and nothing is to be until somebody ends what is in the way; then the family is looked at.
+    Held {
+        /// What is in the way.
         refusal: Refusal,
     },
     /// The result is registered.
@@ -60,15 +66,30 @@ impl Outcome {
             Self::Planned => "planned",
             Self::Granted => "granted",
             Self::Waiting { .. } => "waiting",
+            Self::Held { .. } => "held",
             Self::Registered { .. } => "registered",
             Self::Deregistered { .. } => "deregistered",
             Self::Refused { .. } => "refused",
         }
     }
 
+    /// After how many seconds the family is to be looked at again, if it is.
+    pub fn again_in_seconds(&self) -> Option<u32> {
+        match self {
+            Self::Waiting { seconds, .. } => Some(*seconds),
+            Self::Nothing
+            | Self::Planned
+            | Self::Granted
+            | Self::Held { .. }
+            | Self::Registered { .. }
+            | Self::Deregistered { .. }
+            | Self::Refused { .. } => None,
+        }
+    }
+
     fn deregistered(&self) -> &[Arn] {
         match self {
-            Self::Nothing | Self::Planned | Self::Granted | Self::Waiting { .. } => &[],
+            Self::Nothing | Self::Planned | Self::Granted | Self::Waiting { .. } | Self::Held { .. } => &[],
             Self::Deregistered { arns } => arns,
             Self::Registered { deregistered, .. } | Self::Refused { deregistered, .. } => deregistered,
         }
@@ -81,6 +102,8 @@ impl Outcome {
 pub struct Report {
     /// The family, if the definition names one.
     pub family: Option<String>,
+    /// How the family stands now.
+    pub state: State,
     /// What was decided; `skip` where AWS refused to let it be done, or the image cannot be had for now.
     pub decision: Decision,
     /// Why; `null` for an injection.
@@ -109,7 +132,7 @@ pub struct Report {
     pub grants: Vec<ReportedGrant>,
     /// What else a person would want to know.
     pub notes: Vec<String>,
-    /// `nothing`, `planned`, `granted`, `waiting`, `registered`, `deregistered` or `refused`.
+    /// `nothing`, `planned`, `granted`, `waiting`, `held`, `registered`, `deregistered` or `refused`.
     pub outcome: &'static str,
     /// After so many seconds the family is to be looked at again.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -160,9 +183,9 @@ impl Report {
     pub fn new(plan: &Plan, source: Option<&Arn>, outcome: &Outcome) -> Self {
         let (decision, reason, message) = match outcome {
             Outcome::Refused { refusal, .. } => (Decision::Skip, Some(refusal.reason), refusal.message.clone()),
-            // What is on its way is still being done; what is in the way leaves the definition alone until later.
-            Outcome::Waiting { refusal, .. } => {
-                let decision = if refusal.reason == Reason::ImageWarming { plan.decision } else { Decision::Skip };
+            // What passes by itself leaves the decision as it is; what is in the way leaves the definition alone until later.
+            Outcome::Waiting { refusal, .. } | Outcome::Held { refusal } => {
+                let decision = if refusal.reason.passes() { plan.decision } else { Decision::Skip };
                 (decision, Some(refusal.reason), refusal.message.clone())
             }
             Outcome::Nothing
@@ -177,10 +200,12 @@ impl Report {
             | Outcome::Planned
             | Outcome::Granted
             | Outcome::Waiting { .. }
+            | Outcome::Held { .. }
             | Outcome::Deregistered { .. }
             | Outcome::Refused { .. } => None,
         };
         Self {
+            state: State::of(decision, reason, outcome),
             family: plan.family.clone(),
             decision,
             reason,
@@ -196,15 +221,7 @@ impl Report {
             grants: plan.grants.iter().map(ReportedGrant::new).collect(),
             notes: plan.notes.clone(),
             outcome: outcome.label(),
-            again_in_seconds: match outcome {
-                Outcome::Waiting { seconds, .. } => Some(*seconds),
-                Outcome::Nothing
-                | Outcome::Planned
-                | Outcome::Granted
-                | Outcome::Registered { .. }
-                | Outcome::Deregistered { .. }
-                | Outcome::Refused { .. } => None,
-            },
+            again_in_seconds: outcome.again_in_seconds(),
         }
     }
 }

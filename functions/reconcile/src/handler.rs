@@ -4,7 +4,7 @@
 //! reconciled.
 
 use crate::trigger::{self, Event, Home, Known, Meaning, Problem, Trigger};
-use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler};
+use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler, Urgency, queue};
 use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::report::Report;
 use futures_util::FutureExt as _;
@@ -154,7 +154,12 @@ impl Handler {
         for trigger::Message { id, event } in messages {
             match event.meaning {
                 Meaning::Look(family) => {
-                    families.entry(family).or_insert_with(|| (Cause::of(&event.known), Vec::new())).1.push(id);
+                    let (cause, ids) = families.entry(family).or_insert_with(|| (Cause::of(&event.known), Vec::new()));
+                    // What an event brought goes first, also where a sweep looks at the same family.
+                    if event.known.urgency() == Urgency::Event && cause.urgency == Urgency::Sweep {
+                        *cause = Cause::of(&event.known);
+                    }
+                    ids.push(id);
                 }
                 Meaning::Ignore(why) => log_ignored(&event.known, why.label(), invocation),
                 Meaning::Unclear(problem) => {
@@ -186,7 +191,7 @@ impl Handler {
         let until = invocation.until.map(|end| end.checked_sub(RESERVE).unwrap_or_else(Instant::now));
         let deadline = until.map_or_else(Deadline::none, Deadline::at);
         // Boxed: the compiler gives up on the layout of futures that are nested as deeply as the calls are here.
-        let work = Box::pin(self.reconciler.reconcile(family, action, deadline));
+        let work = Box::pin(self.reconciler.reconcile(family, action, cause.urgency, deadline));
         let result = contained(family, until, work).await;
         match &result {
             Ok(report) => log_report(family, report, &cause.name, invocation),
@@ -212,7 +217,7 @@ impl Handler {
         }
         let refuse = |source| FunctionError::NotQueued { family: family.clone(), source };
         let queue = self.reconciler.clients().queue.as_ref().ok_or_else(|| refuse(None))?;
-        let message = serde_json::to_string(&Known::look_again(family, waits + 1)).expect("scalars are plain JSON");
+        let message = queue::look_at(family, waits + 1, cause.urgency);
         let sent = queue.send_later(message, seconds).await.map_err(|error| refuse(Some(error)));
         if let Err(failure) = &sent {
             log_failure(family, failure, &cause.name, invocation);
@@ -264,20 +269,22 @@ async fn contained(
     }
 }
 
-/// What woke us: for the log, and for how long it may go on. It decides nothing else.
+/// What woke us: for the log, for how long it may go on, and who goes first. It decides nothing else.
 struct Cause {
     name: String,
     /// How often the family was looked at again already; `None` where a person asks.
     waits: Option<u32>,
+    /// Who goes first.
+    urgency: Urgency,
 }
 
 impl Cause {
     fn by_hand() -> Self {
-        Self { name: "by hand".to_owned(), waits: None }
+        Self { name: "by hand".to_owned(), waits: None, urgency: Urgency::Event }
     }
 
     fn of(known: &Known) -> Self {
-        Self { name: name(known), waits: Some(known.waits()) }
+        Self { name: name(known), waits: Some(known.waits()), urgency: known.urgency() }
     }
 }
 

@@ -3,7 +3,8 @@
 //! Knows: the shapes in which the news of a registration arrives. Must not know: what a task definition looks like;
 //! members that are not needed are never given a type, since CloudTrail may put anything there, or nothing.
 
-use ecs_sidecar_aws::ReconcileAction;
+use ecs_sidecar_aws::queue::{LOOK_AGAIN, SWEEP};
+use ecs_sidecar_aws::{ReconcileAction, Urgency};
 use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region, RoleRef};
 use serde::Serialize;
 use serde_json::Value;
@@ -12,8 +13,8 @@ use std::cell::Cell;
 /// The calls that change what a family's newest revision is.
 const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
 
-/// The name of our own messages, by which a family is looked at once more.
-const LOOK_AGAIN: &str = "LookAgain";
+/// The names of our own messages, by which a family is looked at.
+const OURS: [&str; 2] = [LOOK_AGAIN, SWEEP];
 
 /// How many characters a scalar may have: more than any id or ARN has. What is longer is none, and is never cut: the
 /// beginning of an ARN may be another family's.
@@ -242,14 +243,9 @@ fn event(input: &Value, home: &Home) -> Event {
 }
 
 impl Known {
-    /// Of a message that has a family looked at once more.
-    pub fn look_again(family: &Family, waits: u32) -> Self {
-        Self {
-            name: Some(LOOK_AGAIN.to_owned()),
-            family: Some(family.as_str().to_owned()),
-            waits: Some(waits.to_string()),
-            ..Self::default()
-        }
+    /// Who goes first.
+    pub fn urgency(&self) -> Urgency {
+        if self.name.as_deref() == Some(SWEEP) { Urgency::Sweep } else { Urgency::Event }
     }
 
     /// How often the family was looked at again already.
@@ -311,7 +307,7 @@ impl Known {
 
     fn meaning(&self, home: &Home) -> Meaning {
         match self.name.as_deref() {
-            Some(name) if CALLS.contains(&name) || name == LOOK_AGAIN => {}
+            Some(name) if CALLS.contains(&name) || OURS.contains(&name) => {}
             // The name itself may be what was too long.
             None if self.too_long => return Meaning::Unclear(Problem::TooLong),
             Some(_) | None => return Meaning::Ignore(Ignored::OtherCall),

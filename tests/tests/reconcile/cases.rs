@@ -1,7 +1,7 @@
 //! The cases once more, through the function's own code: a definition is registered, and the family reconciled.
 
 use crate::stage::{self, Stage, parsed};
-use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
+use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::receipt::{self, Receipt};
 use ecs_sidecar_tests::World;
@@ -94,7 +94,11 @@ async fn the_function_decides_each_case_as_the_program_does() {
         }
         ridden += 1;
         let family = case.definition().family().unwrap().parse().unwrap();
-        let report = bare.reconciler.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+        let report = bare
+            .reconciler
+            .reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none())
+            .await
+            .unwrap();
         let expected = &case.told.expect;
         let told = (report.decision.label(), report.reason.map(|reason| reason.label()));
         assert_eq!(told, (expected.decision.as_str(), expected.reason.as_deref()), "{}: {}", case.name, report.message);

@@ -2,7 +2,7 @@
 
 use crate::scenes::{Scene, TEXTS, work};
 use crate::stage::{SESSION, Stage, at_call, at_first, parsed, revision_arn, web};
-use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
+use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_tests::{Fault, ServiceError, World};
@@ -93,7 +93,7 @@ async fn a_registration_right_before_ours_wins_also_if_the_answer_to_ours_is_los
                 });
                 let first = stage
                     .another()
-                    .reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Deadline::none())
+                    .reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Urgency::Event, Deadline::none())
                     .await;
                 assert_eq!(first.is_err(), outage, "{about}: {first:?}");
                 stage.world.leave_calls_alone();
@@ -231,16 +231,16 @@ async fn a_newer_policy_replaces_the_sidecar_at_once_if_it_says_so() {
     let newer = policy.replace("updates: onNextRegistration", "updates: now").replace("\"64\"", "\"32\"");
     let newer = stage.another_with(&[(settings::POLICY, &newer)]);
     let family = "web".parse().unwrap();
-    let report = newer.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    let report = newer.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!((report.decision, report.outcome), (Decision::Update, "registered"), "{report:?}");
-    let report = newer.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    let report = newer.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!((report.decision, stage.active()), (Decision::UpToDate, vec![1, 2, 3]));
     // Back again: what revision 2 was must not count as somebody's work, nor as done already.
     let older = policy.replace("updates: onNextRegistration", "updates: now");
     let older = stage.another_with(&[(settings::POLICY, &older)]);
-    let report = older.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    let report = older.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!((report.decision, report.outcome), (Decision::Update, "registered"), "{report:?}");
-    let report = older.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    let report = older.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!((report.decision, stage.active()), (Decision::UpToDate, vec![1, 2, 3, 4]));
 }
 

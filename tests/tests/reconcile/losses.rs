@@ -2,7 +2,7 @@
 
 use crate::scenes::{Scene, newer_policy};
 use crate::stage::{Stage, at_call, at_first, die, revision_arn, web, web_on_instances};
-use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
+use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_tests::{Fault, ServiceError};
@@ -161,8 +161,10 @@ async fn an_answer_that_only_the_typed_client_cannot_read_is_an_answer() {
     assert!(typed.describe_task_definition().task_definition("web").send().await.is_err(), "the control is blind");
     stage.world.forget_calls();
     let function = stage.another_with(&[(settings::DROP_MEMBERS, "ipcMode")]);
-    let report =
-        function.reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    let report = function
+        .reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Urgency::Event, Deadline::none())
+        .await
+        .unwrap();
     assert_eq!((report.outcome, stage.active()), ("registered", vec![1, 2]), "{report:?}");
     assert_eq!(registrations(&stage.take_calls()), 1);
 }

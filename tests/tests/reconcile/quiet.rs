@@ -1,7 +1,7 @@
 //! The plain ride, and that it is not ridden twice.
 
 use crate::stage::{LOOK, Stage, TRACES, lines, parsed, web, web_on_instances};
-use ecs_sidecar_aws::{Deadline, ReconcileAction, settings};
+use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::{normalize, receipt};
@@ -32,7 +32,7 @@ async fn up_to_date_is_two_calls_warm_and_nine_cold_and_no_write() {
     assert_eq!((report.decision, report.outcome), (Decision::UpToDate, "nothing"), "{report:?}");
     assert_eq!(stage.take_calls(), lines(&LOOK[..2], &[]));
     let family = "web".parse().unwrap();
-    stage.another().reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+    stage.another().reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!(stage.take_calls(), lines(&LOOK, &[]));
     assert_eq!(stage.active(), [1, 2]);
 }
@@ -50,7 +50,8 @@ async fn a_family_that_does_not_ask_costs_two_reads() {
 async fn a_plan_and_an_audit_report_and_write_nothing() {
     let stage = Stage::with_web();
     let family = "web".parse().unwrap();
-    let report = stage.reconciler.reconcile(&family, ReconcileAction::Plan, Deadline::none()).await.unwrap();
+    let report =
+        stage.reconciler.reconcile(&family, ReconcileAction::Plan, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!((report.decision, report.outcome), (Decision::Inject, "planned"));
     assert_eq!(report.grants.len(), 2);
     assert_eq!(stage.take_calls(), lines(&LOOK, &[]));
@@ -118,7 +119,8 @@ async fn grants_alone_are_told_as_such() {
     let stage = Stage::with_patched_web().await;
     stage.world.add_role("app/web");
     let family = "web".parse().unwrap();
-    let planned = stage.another().reconcile(&family, ReconcileAction::Plan, Deadline::none()).await.unwrap();
+    let planned =
+        stage.another().reconcile(&family, ReconcileAction::Plan, Urgency::Event, Deadline::none()).await.unwrap();
     assert_eq!((planned.decision, planned.outcome), (Decision::UpToDate, "planned"));
     let report = stage.reconcile_afresh().await;
     assert_eq!((report.decision, report.outcome), (Decision::UpToDate, "granted"));
@@ -133,7 +135,8 @@ async fn a_registration_is_not_begun_without_the_time_to_take_it_back() {
     let stage = Stage::with_web();
     let soon = Deadline::at(tokio::time::Instant::now() + std::time::Duration::from_secs(30));
     let family = "web".parse().unwrap();
-    let error = stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap_err();
+    let error =
+        stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, soon).await.unwrap_err();
     assert!(error.is_retryable() && !stage.wrote(), "{error}");
 }
 
@@ -142,6 +145,7 @@ async fn nothing_is_begun_that_may_not_end_in_time() {
     let stage = Stage::with_web();
     let soon = Deadline::at(tokio::time::Instant::now() + std::time::Duration::from_secs(1));
     let family = "web".parse().unwrap();
-    let error = stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap_err();
+    let error =
+        stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, soon).await.unwrap_err();
     assert!(error.is_retryable() && stage.take_calls().is_empty(), "{error}");
 }

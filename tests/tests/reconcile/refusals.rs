@@ -1,7 +1,7 @@
 //! What AWS or the account refuses: a reason code, and nothing registered.
 
 use crate::stage::{IMAGE, Stage, TRACES, at_first, revision_arn, web, web_on_instances};
-use ecs_sidecar_aws::settings;
+use ecs_sidecar_aws::{Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
@@ -114,9 +114,9 @@ async fn a_read_only_member_of_next_year_is_named_and_a_setting_cures_it() {
     let cured = stage.another_with(&[(settings::DROP_MEMBERS, "blessedAt")]);
     let family = "web".parse().unwrap();
     let action = ecs_sidecar_aws::ReconcileAction::Reconcile;
-    let report = cured.reconcile(&family, action, ecs_sidecar_aws::Deadline::none()).await.unwrap();
+    let report = cured.reconcile(&family, action, Urgency::Event, ecs_sidecar_aws::Deadline::none()).await.unwrap();
     assert_eq!((report.outcome, stage.active()), ("registered", vec![1, 2]), "{report:?}");
-    let report = cured.reconcile(&family, action, ecs_sidecar_aws::Deadline::none()).await.unwrap();
+    let report = cured.reconcile(&family, action, Urgency::Event, ecs_sidecar_aws::Deadline::none()).await.unwrap();
     assert_eq!(report.decision, Decision::UpToDate, "{report:?}");
 }
 
@@ -136,7 +136,8 @@ async fn a_policy_that_was_taken_away_behind_our_back_is_found_when_memory_is_go
     assert_eq!(stage.reconcile().await.grants.len(), 0);
     let family = "web".parse().unwrap();
     let action = ecs_sidecar_aws::ReconcileAction::Reconcile;
-    let report = stage.another().reconcile(&family, action, ecs_sidecar_aws::Deadline::none()).await.unwrap();
+    let report =
+        stage.another().reconcile(&family, action, Urgency::Event, ecs_sidecar_aws::Deadline::none()).await.unwrap();
     assert_eq!((report.decision, report.grants.len()), (Decision::UpToDate, 1));
     assert_eq!(stage.world.attached("web"), [TRACES]);
 }

@@ -1,7 +1,7 @@
 //! A world with a family, its roles and the image, and a reconciler that plays the deployed function in it.
 
 use ecs_sidecar_aws::settings;
-use ecs_sidecar_aws::{Deadline, Error, ReconcileAction, Reconciler, Settings};
+use ecs_sidecar_aws::{Deadline, Error, ReconcileAction, Reconciler, Settings, Urgency};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::receipt::{self, Receipt};
 use ecs_sidecar_core::report::Report;
@@ -55,7 +55,9 @@ impl Deployment {
         let run = move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
             let family = "web".parse().unwrap();
-            runtime.block_on(other.reconcile(&family, ReconcileAction::Reconcile, Deadline::none())).unwrap();
+            runtime
+                .block_on(other.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()))
+                .unwrap();
         };
         std::thread::spawn(run).join().unwrap();
     }
@@ -141,16 +143,16 @@ impl Stage {
     /// Reconciles with a function that is started just for it, and then once more: there is nothing left to write.
     pub(crate) async fn finish_afresh(&self, about: &str) {
         let (fresh, family) = (self.another(), "web".parse().unwrap());
-        fresh.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+        fresh.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
         let written = self.world.revisions("web");
-        fresh.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+        fresh.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
         assert_eq!(self.world.revisions("web"), written, "{about}");
     }
 
     /// Reconciles with a function that is started just for it.
     pub(crate) async fn reconcile_afresh(&self) -> Report {
         let family = "web".parse().unwrap();
-        self.another().reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap()
+        self.another().reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap()
     }
 
     /// The same with other variables.
@@ -163,7 +165,9 @@ impl Stage {
     }
 
     pub(crate) async fn try_reconcile(&self) -> Result<Report, Error> {
-        self.reconciler.reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Deadline::none()).await
+        self.reconciler
+            .reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Urgency::Event, Deadline::none())
+            .await
     }
 
     /// The calls since the last look, sorted: those that run side by side have no order.

@@ -2,7 +2,7 @@
 
 use crate::registry::Scene;
 use crate::stage::{ACCOUNT, REGION, at_call, die, web};
-use ecs_sidecar_aws::{Deadline, ReconcileAction, Reconciler, settings};
+use ecs_sidecar_aws::{Deadline, ReconcileAction, Reconciler, Urgency, settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_reconcile::Handler;
@@ -26,7 +26,10 @@ async fn ten_families_are_one_warm_up() {
     }
     let functions: Vec<Reconciler> = families.iter().map(|_| scene.stage.another()).collect();
     let all = functions.iter().zip(&families).map(|(function, family)| async move {
-        function.reconcile(&family.parse().unwrap(), ReconcileAction::Reconcile, Deadline::none()).await.unwrap()
+        function
+            .reconcile(&family.parse().unwrap(), ReconcileAction::Reconcile, Urgency::Event, Deadline::none())
+            .await
+            .unwrap()
     });
     let reports: Vec<Report> = futures_util::future::join_all(all).await;
     let waiting = reports.iter().filter(|report| report.reason == Some(Reason::ImageWarming)).count();
@@ -34,7 +37,8 @@ async fn ten_families_are_one_warm_up() {
     assert_eq!((waiting + registered, registered > 0), (10, true), "{reports:?}");
     for family in &families {
         let (another, family) = (scene.stage.another(), family.parse().unwrap());
-        let report = another.reconcile(&family, ReconcileAction::Reconcile, Deadline::none()).await.unwrap();
+        let report =
+            another.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
         assert!(matches!(report.outcome, "registered" | "nothing"), "{report:?}");
     }
     let pulls = scene.registry.take_pulls();
@@ -51,7 +55,7 @@ async fn a_dead_warmers_lease_ends_and_its_work_is_not_lost() {
     });
     let family = "web".parse().unwrap();
     let dead = scene.stage.another();
-    let work = dead.reconcile(&family, ReconcileAction::Reconcile, Deadline::none());
+    let work = dead.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none());
     let came = async {
         while scene.stage.world.items("operator").iter().all(|item| !item.contains("fetched")) {
             tokio::task::yield_now().await;
@@ -75,7 +79,8 @@ async fn a_fetch_ends_with_the_functions_time_and_gives_its_lease_back() {
     scene.registry.on_pull(|pull| matches!(pull, Pull::Blob(_)).then_some(Mishap::Hang));
     let soon = Deadline::at(tokio::time::Instant::now() + Duration::from_millis(12_300));
     let family = "web".parse().unwrap();
-    let report = scene.stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap();
+    let report =
+        scene.stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, soon).await.unwrap();
     assert_eq!((report.outcome, report.reason), ("waiting", Some(Reason::ImageWarming)), "{report:?}");
     scene.assert_untouched("out of time");
     scene.registry.leave_pulls_alone();
@@ -88,7 +93,8 @@ async fn a_fetch_that_took_the_functions_time_leaves_the_rest_to_the_next_invoca
     let scene = Scene::new(&[]).await;
     let soon = Deadline::at(tokio::time::Instant::now() + Duration::from_secs(30));
     let family = "web".parse().unwrap();
-    let report = scene.stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, soon).await.unwrap();
+    let report =
+        scene.stage.reconciler.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, soon).await.unwrap();
     assert_eq!((report.outcome, report.again_in_seconds), ("waiting", Some(1)), "{report:?}");
     scene.assert_untouched("too little time");
     scene.registry.take_pulls();

@@ -16,6 +16,7 @@ fn family() -> Family {
 fn report() -> Report {
     Report {
         family: Some("web".to_owned()),
+        state: ecs_sidecar_core::state::State::Pending,
         decision: Decision::UpToDate,
         reason: Some(Reason::UpToDate),
         message: String::new(),

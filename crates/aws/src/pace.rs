@@ -1,0 +1,172 @@
+//! How fast ECS is written to, agreed upon by all who do it.
+//!
+//! Knows: ECS's bucket for registrations (burst 20, then one a second, for an account and Region), and the share of it
+//! that is the operator's. Must not know: what is registered.
+//!
+//! | attribute | type | of the item `pace`, `ecs` |
+//! | --- | --- | --- |
+//! | `tat` | N | the time at which the share is unused again, in milliseconds since 1970 (a virtual schedule, as GCRA has it) |
+//! | `slowUntil` | N | until when nobody writes, since AWS said that it was called too often; in milliseconds since 1970 |
+//!
+//! What an event brought is written at once, and counts; what a sweep brought waits until the share has room. So events
+//! go first, and both together stay within the share as long as events alone do.
+
+use crate::error::Error;
+use crate::table::{ID, Item, KIND, LAYOUT, PACE, Table, V, number, text};
+use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
+use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use std::time::Duration;
+
+/// The one item.
+const ECS: &str = "ecs";
+
+/// Registrations a second that ECS takes in the long run (aws-facts: one, after a burst of 20).
+const WRITES_A_SECOND: f64 = 1.0;
+
+/// How many writes of a sweep may be ahead of its share: messages do not come to the millisecond.
+const AHEAD: u64 = 5;
+
+/// How far events may push the share's schedule into the future. Beyond it a sweep would starve.
+const LONGEST_DEBT: Duration = Duration::from_secs(300);
+
+/// How long everybody waits after AWS said that it was called too often.
+const SLOW: Duration = Duration::from_secs(10);
+
+/// How often a lost race is run again before the write goes ahead or waits a second.
+const ATTEMPTS: usize = 4;
+
+/// What a write is for; it decides nothing but who goes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody registered something, or asks by hand.
+    Event,
+    /// The account is being looked through.
+    Sweep,
+}
+
+/// Whether a write may be done now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    /// It may.
+    Now,
+    /// Not before so many milliseconds: the share is used up.
+    Later(u64),
+    /// Not before so many milliseconds: AWS said that it was called too often.
+    Slow(u64),
+}
+
+/// The time that one write of the operator takes of the bucket, in milliseconds.
+pub(crate) fn interval(share_percent: u32) -> u64 {
+    let interval = 1000.0 / (WRITES_A_SECOND * f64::from(share_percent.max(1)) / 100.0);
+    // At most 100,000 ms, at least one.
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 1 and 100,000")]
+    let interval = interval.clamp(1.0, 100_000.0) as u64;
+    interval
+}
+
+impl Table {
+    /// Takes a turn to write to ECS.
+    ///
+    /// Guarantees: in the long run, sweeps take no more turns than the share has, less those of events.
+    /// Assumptions: `UpdateItem`. Errors: [`Error::Call`].
+    pub(crate) async fn take_turn(&self, urgency: Urgency, share_percent: u32) -> Result<Turn, Error> {
+        let interval = interval(share_percent);
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.milliseconds();
+            let limit = match urgency {
+                Urgency::Sweep => now + AHEAD * interval,
+                Urgency::Event => now + duration_ms(LONGEST_DEBT),
+            };
+            // The share is unused: the schedule begins anew.
+            let anew = "(attribute_not_exists(tat) OR tat < :now)";
+            let Some(item) = self.pace("tat = :tat", anew, now + interval, now, None).await? else {
+                return Ok(Turn::Now);
+            };
+            let (tat, slow) = (item.number("tat").unwrap_or(0), item.number("slowUntil").unwrap_or(0));
+            if slow > now {
+                return Ok(Turn::Slow(slow - now));
+            }
+            if tat >= now && tat > limit {
+                return Ok(match urgency {
+                    // The debt is as large as it may become, and events do not wait for it.
+                    Urgency::Event => Turn::Now,
+                    Urgency::Sweep => Turn::Later(tat - limit),
+                });
+            }
+            if self
+                .pace("tat = tat + :tat", "tat >= :now AND tat <= :limit", interval, now, Some(limit))
+                .await?
+                .is_none()
+            {
+                return Ok(Turn::Now);
+            }
+        }
+        Ok(Turn::Later(interval))
+    }
+
+    /// One attempt. `None`: it was done; else the item that was in the way.
+    async fn pace(
+        &self,
+        set: &str,
+        condition: &str,
+        tat: u64,
+        now: u64,
+        limit: Option<u64>,
+    ) -> Result<Option<Item>, Error> {
+        let mut request = self.client.update_item().table_name(&self.name).key(KIND, text(PACE)).key(ID, text(ECS));
+        request = request
+            .update_expression(format!("SET {set}, v = :v"))
+            .condition_expression(format!("{condition} AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)"))
+            .expression_attribute_values(":tat", number(tat))
+            .expression_attribute_values(":now", number(now))
+            .expression_attribute_values(":v", number(LAYOUT))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
+        if let Some(limit) = limit {
+            request = request.expression_attribute_values(":limit", number(limit));
+        }
+        match request.send().await {
+            Ok(_) => Ok(None),
+            Err(error) => {
+                let lost = match error.as_service_error() {
+                    Some(UpdateItemError::ConditionalCheckFailedException(lost)) => Some(lost.item().cloned()),
+                    Some(_) | None => None,
+                };
+                match lost {
+                    Some(item) => Ok(Some(Item(item.unwrap_or_default()))),
+                    None => Err(Error::call("UpdateItem", ECS, &error)),
+                }
+            }
+        }
+    }
+
+    /// Has everybody wait: AWS said that it was called too often. Best effort, since nothing depends on it but haste.
+    pub(crate) async fn slow_down(&self) {
+        let until = self.clock.milliseconds() + duration_ms(SLOW);
+        let request = self.client.update_item().table_name(&self.name).key(KIND, text(PACE)).key(ID, text(ECS));
+        let request = request
+            .update_expression(format!("SET slowUntil = :until, {V} = :v"))
+            .condition_expression("attribute_not_exists(slowUntil) OR slowUntil < :until")
+            .expression_attribute_values(":until", number(until))
+            .expression_attribute_values(":v", number(LAYOUT));
+        if let Err(error) = request.send().await {
+            let error = Error::call("UpdateItem", ECS, &error);
+            if !crate::table::is_lost(&error) {
+                tracing::warn!(error = %crate::error::Chain(&error), "others were not told to slow down");
+            }
+        }
+    }
+}
+
+fn duration_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_of_the_bucket_is_a_write_every_two_seconds() {
+        assert_eq!((interval(50), interval(100), interval(10_000), interval(0)), (2000, 1000, 10, 100_000));
+    }
+}

@@ -1,0 +1,77 @@
+//! What a family's row is to say after a look at it.
+//!
+//! Knows: what a plan and its outcome make of a family. Must not know: how rows are written.
+
+use crate::gap::number_of;
+use crate::observe::Sight;
+use crate::rows::{Row, Told};
+use ecs_sidecar_core::ids::Arn;
+use ecs_sidecar_core::observed::Registrar;
+use ecs_sidecar_core::plan::{Decision, Grant, Plan};
+use ecs_sidecar_core::receipt;
+use ecs_sidecar_core::report::{Outcome, Report};
+
+/// `ROLE POLICY`.
+pub(crate) fn pair(grant: &Grant) -> String {
+    format!("{} {}", grant.role, grant.policy_arn)
+}
+
+/// What is known of the family now, but for the standing policies.
+pub(crate) fn told(
+    sight: &Sight,
+    plan: &Plan,
+    outcome: &Outcome,
+    report: &Report,
+    conflicts: &[Arn],
+    row: Option<&Row>,
+) -> Told {
+    let definition = &sight.observed.definition;
+    let ours = receipt::ours(definition).filter(|_| sight.observed.registrar != Registrar::Other);
+    let source = ours.as_ref().and_then(|receipt| receipt.source_before(&sight.newest));
+    let carried = receipt::read(definition).ok().flatten().map(|receipt| receipt.policy);
+    let as_seen = (carried, ours.map(|_| sight.newest.to_string()), Some(sight.number));
+    let (injected, patched, newest) = match (outcome, plan.decision) {
+        (Outcome::Registered { arn, .. }, Decision::Inject | Decision::Update) => {
+            (plan.policy.clone(), Some(arn.to_string()), number_of(arn))
+        }
+        (Outcome::Registered { arn, .. }, _) => (None, None, number_of(arn)),
+        // What is the newest now, nobody has looked.
+        (Outcome::Deregistered { .. }, _) => (None, None, None),
+        (Outcome::Refused { deregistered, .. }, _) if !deregistered.is_empty() => (None, None, None),
+        _ => as_seen,
+    };
+    let before = row.map(|row| row.told.clone()).unwrap_or_default();
+    let uses = plan.uses.iter().map(pair).collect();
+    let mut deregistered = before.deregistered;
+    // Those of a refusal are not among them: that they are gone is why they are not made again.
+    deregistered.extend(conflicts.iter().map(ToString::to_string));
+    if let Outcome::Deregistered { arns } = outcome {
+        deregistered.extend(arns.iter().map(ToString::to_string));
+    }
+    Told {
+        decision: Some(report.decision.label().to_owned()),
+        reason: report.reason.map(|reason| reason.label().to_owned()),
+        message: (!report.message.is_empty()).then(|| report.message.clone()),
+        policy: report.policy.clone(),
+        digest: report.digest.clone(),
+        source: Some(source.unwrap_or_else(|| sight.newest.clone()).to_string()),
+        patched,
+        newest,
+        standing: None, // whoever reads it fills it in
+        // A definition that keeps its sidecar though nobody could say what it uses, uses what it did.
+        uses: if plan.uses.is_empty() && injected.is_some() { before.uses } else { uses },
+        injected,
+        deregistered,
+    }
+}
+
+/// What is known of a family without an ACTIVE revision.
+pub(crate) fn nothing_active(report: &Report, row: Option<&Row>) -> Told {
+    Told {
+        decision: Some(report.decision.label().to_owned()),
+        reason: report.reason.map(|reason| reason.label().to_owned()),
+        newest: Some(0),
+        deregistered: row.map(|row| row.told.deregistered.clone()).unwrap_or_default(),
+        ..Told::default()
+    }
+}
