@@ -9,6 +9,7 @@ use crate::world::register;
 use crate::world::state::{Place, Revision, State, Status};
 use crate::world::{Caller, Rules};
 use ecs_sidecar_core::json::{Value, quote};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What an operation does to the world.
@@ -131,9 +132,16 @@ fn paged(member: &str, items: Vec<String>, input: &Input) -> Result<Answer, Serv
         Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
         Some(size) => return Err(bad_parameter(&format!("maxResults: {size} is not between 1 and 100"))),
     };
+    // A token is good for the question that it was given for; only how much is wanted at once may change.
+    let part = |name: &&str| format!("{name}={:?};", input.text(name));
+    let asked: String = ["familyPrefix", "status", "sort"].iter().map(part).collect();
+    let hash: String = Sha256::digest(asked).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mark = format!("{member}-{hash}-");
+    let invalid = || bad_parameter("Invalid token");
     let token = input.text("nextToken");
-    let (items, next) = page(items, token.as_deref(), size, || bad_parameter("Invalid token"))?;
-    let next = next.map(|token| format!(",\"nextToken\":{}", quote(&token))).unwrap_or_default();
+    let token = token.as_deref().map(|token| token.strip_prefix(&mark).ok_or_else(invalid)).transpose()?;
+    let (items, next) = page(items, token, size, invalid)?;
+    let next = next.map(|token| format!(",\"nextToken\":{}", quote(&format!("{mark}{token}")))).unwrap_or_default();
     Ok(Answer(format!("{{{}:{}{next}}}", quote(member), strings(items))))
 }
 

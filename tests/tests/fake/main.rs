@@ -7,6 +7,7 @@
 mod caches;
 mod definitions;
 mod faults;
+mod lists;
 mod losses;
 mod metering;
 mod neighbours;
