@@ -2,6 +2,7 @@
 //!
 //! Knows: what each call reads and writes. Must not know: how it came here, or what may go wrong on the way.
 
+use crate::World;
 use crate::world::answer::{Answer, ServiceError, page};
 use crate::world::input::Input;
 use crate::world::members::{list, strings};
@@ -18,6 +19,8 @@ pub(crate) enum Deed {
     Read(fn(&State, &Caller, &Rules, &Input) -> Result<Answer, ServiceError>),
     /// Changes it.
     Write(fn(&mut State, &Caller, &Rules, &Input) -> Result<Answer, ServiceError>),
+    /// Does something that nobody may hold a lock for.
+    Run(fn(&World, &Caller, &Input) -> Result<Answer, ServiceError>),
 }
 
 /// The deed of that name.
