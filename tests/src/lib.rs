@@ -1,4 +1,4 @@
-//! An ECS for tests that loses nothing, and the little of IAM, ECR, SQS and STS that stands around it.
+//! An ECS for tests that loses nothing, and the little of IAM, ECR, SQS, STS, CloudWatch Logs, DynamoDB, EventBridge and Lambda that stands around it.
 //!
 //! Knows: what AWS answers, and what it refuses. Must not know: anything of the operator; it only borrows core's
 //! JSON reader and its checker of registrations. Nothing of this package may be a dependency of `crates/`.
@@ -36,5 +36,5 @@ pub use world::answer::ServiceError;
 pub use world::call::{Call, Deed, Fault, NoAnswer, Outcome, Service};
 pub use world::clock::Clock;
 pub use world::state::Status;
-pub use world::view::{Message, RevisionView};
+pub use world::view::{Event, Message, RevisionView};
 pub use world::{Principal, World};

@@ -10,28 +10,34 @@ pub(crate) mod clock;
 mod dynamodb;
 mod ecr;
 mod ecs;
+mod events;
 mod fill;
 mod handle;
 mod iam;
 mod input;
+mod lambda;
 mod logs;
 mod members;
-mod others;
 mod register;
 mod shape;
 mod signature;
+mod sqs;
 pub(crate) mod state;
+mod sts;
+mod tables;
 pub(crate) mod view;
 
 use crate::world::answer::ServiceError;
-use crate::world::call::{Call, Fault};
+use crate::world::call::{Call, Fault, Service};
 use crate::world::clock::{Buckets, Clock, lock};
+use crate::world::lambda::Answering;
 use crate::world::state::{Place, State};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
 
 /// How many managed policies a role may have, unless a test says otherwise.
 const POLICIES_PER_ROLE: usize = 20;
@@ -88,6 +94,8 @@ struct Shared {
     principals: Mutex<BTreeMap<String, Principal>>,
     log: Mutex<Vec<Call>>,
     hook: Mutex<Option<Hook>>,
+    /// What functions answer.
+    answers: Mutex<BTreeMap<(Place, String), Answering>>,
     buckets: Mutex<Buckets>,
     clock: Clock,
     /// Who does what a test has somebody do around a call.
@@ -118,6 +126,18 @@ pub(crate) struct Rules {
     pub(crate) denied: Vec<(String, Option<String>)>,
     /// Whether the buckets count.
     pub(crate) metered: bool,
+    /// How many items a page of a query looks at, at most.
+    pub(crate) page: Option<usize>,
+    /// Which entries of a request fail: service, code, what they contain.
+    pub(crate) failing: Vec<(Service, String, String)>,
+}
+
+impl Rules {
+    /// The code with which an entry fails, if it does.
+    pub(crate) fn failure(&self, service: Service, text: &str) -> Option<&str> {
+        let failing = self.failing.iter().find(|(of, _, part)| *of == service && text.contains(part));
+        failing.map(|(_, code, _)| code.as_str())
+    }
 }
 
 /// Who does something, where and when.
@@ -127,6 +147,7 @@ pub(crate) struct Caller {
     pub(crate) principal: String,
     /// Seconds since 1970, as ECS writes them.
     pub(crate) now: String,
+    pub(crate) at: SystemTime,
 }
 
 impl Default for World {
@@ -158,10 +179,13 @@ impl World {
                 read_only: Vec::new(),
                 denied: Vec::new(),
                 metered: false,
+                page: None,
+                failing: Vec::new(),
             }),
             principals: Mutex::default(),
             log: Mutex::default(),
             hook: Mutex::default(),
+            answers: Mutex::default(),
             buckets: Mutex::default(),
             clock,
             somebody: principal.clone(),
@@ -206,6 +230,7 @@ impl World {
             principals: Mutex::new(lock(&self.shared.principals).clone()),
             log: Mutex::default(),
             hook: Mutex::default(),
+            answers: Mutex::new(lock(&self.shared.answers).clone()),
             buckets: Mutex::new(lock(&self.shared.buckets).clone()),
             clock: self.shared.clock.fork(),
             somebody: self.shared.somebody.clone(),
@@ -318,7 +343,12 @@ impl World {
     }
 
     fn caller(&self) -> Caller {
-        Caller { place: self.place.clone(), principal: self.principal.arn.clone(), now: self.timestamp() }
+        Caller {
+            place: self.place.clone(),
+            principal: self.principal.arn.clone(),
+            now: self.timestamp(),
+            at: self.clock().now(),
+        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! Serves an empty world on the loopback interface, for the CLI, the demo and tests in other languages.
 //!
 //! `ecs-fake [--port N] [--region NAME] [--role PATH/NAME]... [--image REPOSITORY:TAG[=ARCHITECTURE,..]]...
-//! [--manifests-of REPOSITORY:TAG]... [--upstream REPOSITORY:TAG]... [--queue NAME]...`
+//! [--manifests-of REPOSITORY:TAG]... [--upstream REPOSITORY:TAG]... [--queue NAME]... [--bus NAME]...
+//! [--table NAME[=KEY,..]]... [--item TABLE=JSON]... [--function NAME[=JSON]]... [--answer NAME=JSON]...`
 //!
 //! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`. Images are in the private
 //! registry, for `amd64` and `arm64` if nothing else is said; of `--manifests-of` the layers are not. What `--upstream`
-//! names is an image for both architectures in `public.ecr.aws`, which a pull through a cache rule fetches.
+//! names is an image for both architectures in `public.ecr.aws`, which a pull through a cache rule fetches. A table has the keys `kind` and `id` if
+//! nothing else is said, and items come behind it. A function has the variables in an object of strings; what it answers to every
+//! invocation is `null` unless `--answer` says otherwise.
 
+use ecs_sidecar_core::json::{Document, Value};
 use ecs_sidecar_tests::{Clock, Image, Principal, Registry, World, http::Server};
 use std::io::Write;
 use std::process::ExitCode;
@@ -38,6 +42,8 @@ async fn run() -> Result<(), String> {
             "--port" => port = value.parse().map_err(|_| format!("{value} is not a port"))?,
             "--role" => drop(world.add_role(&value)),
             "--queue" => drop(world.add_queue(&value)),
+            "--bus" => world.add_bus(&value),
+            "--table" | "--item" | "--function" | "--answer" => arrange(&world, &argument, &value)?,
             "--region" => world = world.at(&value),
             "--image" => {
                 let (image, architectures) = value.split_once('=').unwrap_or((&value, "amd64,arm64"));
@@ -62,6 +68,30 @@ async fn run() -> Result<(), String> {
     let mut out = std::io::stdout();
     writeln!(out, "{}", server.url()).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
     std::future::pending().await
+}
+
+/// What is said as `NAME=..`.
+fn arrange(world: &World, argument: &str, value: &str) -> Result<(), String> {
+    let (name, rest) = value.split_once('=').map_or((value, None), |(name, rest)| (name, Some(rest)));
+    match (argument, rest) {
+        ("--table", None) => world.add_table(name),
+        ("--table", Some(keys)) => world.add_table_with_key(name, &keys.split(',').collect::<Vec<_>>()),
+        ("--item", Some(item)) => world.put_item(name, item).map_err(|error| error.to_string())?,
+        ("--function", variables) => {
+            let variables = Document::parse(variables.unwrap_or("{}")).map_err(|error| error.to_string())?;
+            let text = |value: Value<'_>| value.as_str().map(std::borrow::Cow::into_owned);
+            let variables = variables.root().members().map(|(name, value)| Some((name.into_owned(), text(value)?)));
+            let variables = variables.collect::<Option<Vec<_>>>().ok_or("a variable is not a string")?;
+            let variables: Vec<_> = variables.iter().map(|(name, value)| (&**name, &**value)).collect();
+            world.add_function(name, &variables);
+        }
+        ("--answer", Some(answer)) => {
+            let answer = answer.to_owned();
+            world.answer_invocations(name, move |_| Ok(answer.clone()));
+        }
+        _ => return Err(format!("{argument} needs NAME=JSON")),
+    }
+    Ok(())
 }
 
 fn tagged(image: &str) -> Result<(&str, &str), String> {

@@ -1,8 +1,9 @@
-//! What goes back over the wire: answers and errors in the three protocols.
+//! What goes back over the wire: answers and errors in the protocols.
 //!
-//! Knows: AWS JSON 1.0 and 1.1, the query protocol's XML. Must not know: what any call means.
+//! Knows: AWS JSON 1.0 and 1.1, REST in JSON, the query protocol's XML. Must not know: what any call means.
 
 use crate::world::call::Service;
+use crate::world::sqs;
 use bytes::Bytes;
 use ecs_sidecar_core::json::quote;
 use http::{Response, StatusCode};
@@ -17,6 +18,8 @@ pub struct ServiceError {
     pub code: String,
     /// The text for people.
     pub message: String,
+    /// What else the body says: members in JSON.
+    members: Option<String>,
 }
 
 impl ServiceError {
@@ -30,7 +33,7 @@ impl ServiceError {
             "ServiceUnavailable" => 503,
             _ => 400,
         };
-        Self { status, code: code.to_owned(), message: message.into() }
+        Self { status, code: code.to_owned(), message: message.into(), members: None }
     }
 
     /// The same error with another status.
@@ -38,6 +41,21 @@ impl ServiceError {
     pub fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self
+    }
+
+    /// The same error with more members in its body.
+    pub(crate) fn with_members(mut self, members: String) -> Self {
+        self.members = Some(members);
+        self
+    }
+
+    /// A function that failed: no error of Lambda's, which tells of it in a header. The text is what the function said.
+    pub(crate) fn function_error(text: String) -> Self {
+        Self::new("Unhandled", text).with_status(200)
+    }
+
+    fn is_function_error(&self) -> bool {
+        self.status == 200
     }
 
     /// ECS's word for most of what it does not take.
@@ -75,19 +93,28 @@ pub(crate) fn to_http(
     request_id: &str,
     result: Result<Answer, ServiceError>,
 ) -> Response<Bytes> {
-    let query_code = result.as_ref().err().map(|error| older_code(&error.code).to_owned());
+    let code = result.as_ref().err().map(|error| error.code.clone());
+    let failed_function = result.as_ref().is_err_and(ServiceError::is_function_error);
     let (status, body) = match (service.speaks_query(), result) {
         (false, Ok(Answer(json))) => (200, json),
+        (false, Err(error)) if error.is_function_error() => (200, error.message),
         (false, Err(error)) => {
-            let body = format!("{{\"__type\":{},\"message\":{}}}", quote(&error.code), quote(&error.message));
+            let members = error.members.map(|members| format!(",{members}")).unwrap_or_default();
+            let body = format!("{{\"__type\":{},\"message\":{}{members}}}", quote(&error.code), quote(&error.message));
             (error.status, body)
         }
         (true, Ok(Answer(xml))) => (200, query_answer(operation, request_id, &xml)),
         (true, Err(error)) => (error.status, query_error(request_id, &error)),
     };
     let mut response = Response::builder();
-    if let (Service::Sqs, Some(code)) = (service, query_code) {
-        response = response.header("x-amzn-query-error", format!("{code};Sender"));
+    match (service, code) {
+        (Service::Sqs, Some(code)) => {
+            response = response.header("x-amzn-query-error", format!("{};Sender", sqs::older_code(&code)));
+        }
+        (Service::Lambda, Some(code)) if failed_function => {
+            response = response.header("x-amz-function-error", code);
+        }
+        _ => {}
     }
     response
         .status(StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR))
@@ -96,11 +123,6 @@ pub(crate) fn to_http(
         .header("x-amzn-requestid", request_id)
         .body(Bytes::from(body))
         .expect("the parts are plain ASCII")
-}
-
-/// SQS spoke the query protocol once, and names its errors in that way too; clients go by the older name.
-fn older_code(code: &str) -> &str {
-    if code == "QueueDoesNotExist" { "AWS.SimpleQueueService.NonExistentQueue" } else { code }
 }
 
 fn query_answer(operation: &str, request_id: &str, inner: &str) -> String {

@@ -6,7 +6,7 @@ use crate::world::clock::lock;
 use crate::world::ecs;
 use crate::world::input::Input;
 use crate::world::state::{CacheRule, Repository, Revision, Role};
-use crate::world::view::{Message, RevisionView};
+use crate::world::view::RevisionView;
 use crate::{Image, World};
 use bytes::Bytes;
 use ecs_sidecar_core::json::{Document, quote};
@@ -75,13 +75,13 @@ impl World {
         let arn = format!("arn:{}:iam::{}:role/{path_and_name}", self.place.partition(), self.place.account);
         let role = Role { arn: arn.clone(), path, attached: Vec::new() };
         let key = (self.place.account.clone(), name.to_owned());
-        lock(&self.shared.history).now.roles.insert(key, Arc::new(role));
+        lock(&self.shared.history).now.roles.insert_mut(key, Arc::new(role));
         arn
     }
 
     /// Removes a role with what is attached to it.
     pub fn remove_role(&self, name: &str) {
-        lock(&self.shared.history).now.roles.remove(&(self.place.account.clone(), name.to_owned()));
+        lock(&self.shared.history).now.roles.remove_mut(&(self.place.account.clone(), name.to_owned()));
     }
 
     /// Makes a policy of the account's own and answers its ARN. AWS's own that the project uses are there already.
@@ -216,29 +216,5 @@ impl World {
     /// Lets a role, named by its ARN, do something.
     pub fn allow(&self, role: &str, action: &str) {
         lock(&self.shared.history).now.may.insert((role.to_owned(), action.to_owned()));
-    }
-
-    /// Makes a table with the key `id`.
-    pub fn add_table(&self, name: &str) {
-        lock(&self.shared.history).now.tables.entry((self.place.clone(), name.to_owned())).or_default();
-    }
-
-    /// The items of a table, in JSON.
-    pub fn items(&self, table: &str) -> Vec<String> {
-        let history = lock(&self.shared.history);
-        let found = history.now.tables.get(&(self.place.clone(), table.to_owned()));
-        found.map(|items| items.values().cloned().collect()).unwrap_or_default()
-    }
-
-    /// Makes a queue and answers its URL.
-    pub fn add_queue(&self, name: &str) -> String {
-        lock(&self.shared.history).now.queues.entry((self.place.clone(), name.to_owned())).or_default();
-        format!("https://sqs.{}.amazonaws.com/{}/{name}", self.place.region, self.place.account)
-    }
-
-    /// The messages that were sent to a queue.
-    pub fn messages(&self, queue: &str) -> Vec<Message> {
-        let key = (self.place.clone(), queue.to_owned());
-        lock(&self.shared.history).now.queues.get(&key).map(|queue| queue.to_vec()).unwrap_or_default()
     }
 }

@@ -24,13 +24,18 @@ pub enum Service {
     Logs,
     /// DynamoDB.
     DynamoDb,
+    /// EventBridge.
+    Events,
+    /// Lambda.
+    Lambda,
 }
 
 impl Service {
     /// The service that a credential scope names.
     pub(crate) fn of_scope(name: &str) -> Option<Self> {
-        let all = [Self::Ecs, Self::Iam, Self::Ecr, Self::Sqs, Self::Sts, Self::Logs, Self::DynamoDb];
-        all.into_iter().find(|service| service.label() == name)
+        let json = [Self::Ecs, Self::Ecr, Self::Sqs, Self::Logs, Self::DynamoDb, Self::Events, Self::Lambda];
+        let query = [Self::Iam, Self::Sts];
+        json.into_iter().chain(query).find(|service| service.label() == name)
     }
 
     /// Its name in credential scopes and IAM actions.
@@ -43,6 +48,8 @@ impl Service {
             Self::Sts => "sts",
             Self::Logs => "logs",
             Self::DynamoDb => "dynamodb",
+            Self::Events => "events",
+            Self::Lambda => "lambda",
         }
     }
 
@@ -53,8 +60,9 @@ impl Service {
 
     pub(crate) fn content_type(self) -> &'static str {
         match self {
-            Self::Ecs | Self::Ecr | Self::Logs => "application/x-amz-json-1.1",
+            Self::Ecs | Self::Ecr | Self::Logs | Self::Events => "application/x-amz-json-1.1",
             Self::Sqs | Self::DynamoDb => "application/x-amz-json-1.0",
+            Self::Lambda => "application/json",
             Self::Iam | Self::Sts => "text/xml",
         }
     }
@@ -69,7 +77,7 @@ pub struct Call {
     pub service: Service,
     /// `RegisterTaskDefinition` for example.
     pub operation: String,
-    /// What it is about: family, revision, role, repository or queue, as the request names it.
+    /// What it is about: family, revision, role, repository, queue, table or function, as the request names it.
     pub target: String,
     /// ARN of the principal whose credential signed it; the access key if nobody has it.
     pub principal: String,

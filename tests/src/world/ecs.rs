@@ -2,6 +2,7 @@
 //!
 //! Knows: what each call reads and writes. Must not know: how it came here, or what may go wrong on the way.
 
+use crate::World;
 use crate::world::answer::{Answer, ServiceError, page};
 use crate::world::input::Input;
 use crate::world::members::{list, strings};
@@ -9,6 +10,7 @@ use crate::world::register;
 use crate::world::state::{Place, Revision, State, Status};
 use crate::world::{Caller, Rules};
 use ecs_sidecar_core::json::{Value, quote};
+use sha2::{Digest, Sha256};
 use std::sync::Arc;
 
 /// What an operation does to the world.
@@ -17,6 +19,8 @@ pub(crate) enum Deed {
     Read(fn(&State, &Caller, &Rules, &Input) -> Result<Answer, ServiceError>),
     /// Changes it.
     Write(fn(&mut State, &Caller, &Rules, &Input) -> Result<Answer, ServiceError>),
+    /// Does something that nobody may hold a lock for.
+    Run(fn(&World, &Caller, &Input) -> Result<Answer, ServiceError>),
 }
 
 /// The deed of that name.
@@ -131,9 +135,16 @@ fn paged(member: &str, items: Vec<String>, input: &Input) -> Result<Answer, Serv
         Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
         Some(size) => return Err(bad_parameter(&format!("maxResults: {size} is not between 1 and 100"))),
     };
+    // A token is good for the question that it was given for; only how much is wanted at once may change.
+    let part = |name: &&str| format!("{name}={:?};", input.text(name));
+    let asked: String = ["familyPrefix", "status", "sort"].iter().map(part).collect();
+    let hash: String = Sha256::digest(asked).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let mark = format!("{member}-{hash}-");
+    let invalid = || bad_parameter("Invalid token");
     let token = input.text("nextToken");
-    let (items, next) = page(items, token.as_deref(), size, || bad_parameter("Invalid token"))?;
-    let next = next.map(|token| format!(",\"nextToken\":{}", quote(&token))).unwrap_or_default();
+    let token = token.as_deref().map(|token| token.strip_prefix(&mark).ok_or_else(invalid)).transpose()?;
+    let (items, next) = page(items, token, size, invalid)?;
+    let next = next.map(|token| format!(",\"nextToken\":{}", quote(&format!("{mark}{token}")))).unwrap_or_default();
     Ok(Answer(format!("{{{}:{}{next}}}", quote(member), strings(items))))
 }
 

@@ -9,7 +9,7 @@ use crate::world::ecs::{self, Deed};
 use crate::world::input::Input;
 use crate::world::signature::{self, Scope};
 use crate::world::state::Place;
-use crate::world::{Caller, World, dynamodb, ecr, iam, logs, others};
+use crate::world::{Caller, World, dynamodb, ecr, events, iam, lambda, logs, sqs, sts};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -26,8 +26,10 @@ impl World {
             .with_status(403);
             return Ok(to_http(Service::Ecs, "", "0", Err(error)));
         };
-        let input = Input::read(service, request.body());
-        let call = self.note(service, operation(request, input.as_ref().ok()), request, &scope, input.as_ref().ok());
+        let is_rest = service == Service::Lambda;
+        let input = if is_rest { lambda::input(request) } else { Input::read(service, request.body()) };
+        let operation = if is_rest { lambda::operation(request) } else { operation(request, input.as_ref().ok()) };
+        let call = self.note(service, operation, request, &scope, input.as_ref().ok());
         let result = self.run(&call, request, &scope, input);
         self.answer(&call, result)
     }
@@ -77,7 +79,7 @@ impl World {
         let hook = lock(&self.shared.hook).clone();
         let Script { before, mishap, stale, after } = hook.map(|hook| hook(call)).unwrap_or_default().script();
         let place = Place { account: principal.account.clone(), region: scope.region.clone() };
-        let caller = Caller { place, principal: principal.arn.clone(), now: self.timestamp() };
+        let caller = Caller { place, principal: principal.arn.clone(), ..self.caller() };
         let somebody = self.somebody();
         before.into_iter().for_each(|deed| deed(&somebody));
         let spoilt = match mishap {
@@ -135,8 +137,10 @@ impl World {
             Service::Ecr => ecr::deed(operation),
             Service::Logs => logs::deed(operation),
             Service::DynamoDb => dynamodb::deed(operation),
-            Service::Sqs => others::of_sqs(operation),
-            Service::Sts => others::of_sts(operation),
+            Service::Sqs => sqs::deed(operation),
+            Service::Sts => sts::deed(operation),
+            Service::Events => events::deed(operation),
+            Service::Lambda => lambda::deed(operation),
         };
         let rules = lock(&self.shared.rules).clone();
         match deed {
@@ -148,6 +152,7 @@ impl World {
                 let history = lock(&self.shared.history);
                 read(if stale { &history.before } else { &history.now }, caller, &rules, input)
             }
+            Some(Deed::Run(run)) => run(self, caller, input),
             Some(Deed::Write(write)) => self.write(|state| write(state, caller, &rules, input)),
         }
     }

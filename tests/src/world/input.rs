@@ -6,6 +6,7 @@ use crate::world::answer::ServiceError;
 use crate::world::call::Service;
 use ecs_sidecar_core::json::{Document, JsonType, Value};
 use percent_encoding::percent_decode_str;
+use std::sync::Arc;
 
 /// What a request says.
 pub(crate) enum Input {
@@ -22,6 +23,11 @@ impl Input {
         if service.speaks_query() {
             return Ok(Self::Form(text.split('&').filter(|pair| !pair.is_empty()).map(form_pair).collect()));
         }
+        Self::of_json(text)
+    }
+
+    /// Reads an object in JSON.
+    pub(crate) fn of_json(text: impl Into<Arc<str>>) -> Result<Self, ServiceError> {
         let document = Document::parse(text).map_err(|error| ServiceError::serialization(error.to_string()))?;
         if document.root().json_type() == JsonType::Object {
             return Ok(Self::Json(document));
@@ -85,6 +91,7 @@ impl Input {
             "logGroupName",
             "logGroupNamePrefix",
             "TableName",
+            "FunctionName",
         ];
         let named = names.iter().find_map(|name| self.text(name));
         named.map(|target| target.rsplit('/').next().unwrap_or_default().to_owned()).unwrap_or_default()

@@ -1,9 +1,11 @@
-//! What exists in the world: families and revisions, roles, repositories, queues.
+//! What exists in the world: families and revisions, roles, repositories, queues, tables.
 //!
 //! Knows: who owns what. Must not know: requests. Cheap to clone, because every write keeps the state before it.
 
-use crate::Image;
+use crate::world::dynamodb::table::Table;
+use crate::{Event, Image, Message};
 use bytes::Bytes;
+use rpds::{RedBlackTreeMapSync, VectorSync};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -126,18 +128,35 @@ pub(crate) struct CacheRule {
     pub(crate) upstream_prefix: Option<String>,
 }
 
+/// A function of Lambda.
+#[derive(Clone)]
+pub(crate) struct Function {
+    pub(crate) variables: BTreeMap<String, String>,
+    /// In seconds.
+    pub(crate) timeout: u64,
+    /// Payloads in their order.
+    pub(crate) invocations: Vec<String>,
+}
+
+/// Without the variables and payloads, which are nobody's business.
+impl std::fmt::Debug for Function {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Function({} variables, {} invocations)", self.variables.len(), self.invocations.len())
+    }
+}
+
 /// Everything there is.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
-    pub(crate) families: BTreeMap<(Place, String), Arc<Family>>,
+    pub(crate) families: RedBlackTreeMapSync<(Place, String), Arc<Family>>,
     /// By account and friendly name: IAM knows no Regions.
-    pub(crate) roles: BTreeMap<(String, String), Arc<Role>>,
+    pub(crate) roles: RedBlackTreeMapSync<(String, String), Arc<Role>>,
     /// ARNs of policies that can be attached.
     pub(crate) policies: BTreeSet<String>,
     /// ARNs of policies that only a service's role may have.
     pub(crate) service_policies: BTreeSet<String>,
     pub(crate) repositories: BTreeMap<(Place, String), Arc<Repository>>,
-    pub(crate) queues: BTreeMap<(Place, String), Arc<Vec<crate::Message>>>,
+    pub(crate) queues: BTreeMap<(Place, String), VectorSync<Message>>,
     pub(crate) cache_rules: BTreeMap<Place, Vec<CacheRule>>,
     /// What other registries have: images by registry, repository and tag.
     pub(crate) upstream: BTreeMap<(String, String, String), Arc<Image>>,
@@ -149,8 +168,11 @@ pub(crate) struct State {
     pub(crate) registry_url: Option<String>,
     /// How often logins to it were made worthless.
     pub(crate) logins: u32,
-    /// Items by key, both in JSON, of each table.
-    pub(crate) tables: BTreeMap<(Place, String), BTreeMap<String, String>>,
+    pub(crate) tables: BTreeMap<(Place, String), Table>,
+    /// Those that somebody made.
+    pub(crate) buses: BTreeSet<(Place, String)>,
+    pub(crate) events: VectorSync<Event>,
+    pub(crate) functions: BTreeMap<(Place, String), Arc<Function>>,
     /// Days of retention by name.
     pub(crate) log_groups: BTreeMap<(Place, String), Option<i64>>,
     /// What roles may do beside what nobody asks: ARN of the role, action.
@@ -168,6 +190,10 @@ impl State {
     }
 
     pub(crate) fn family_mut(&mut self, place: &Place, name: &str) -> &mut Family {
-        Arc::make_mut(self.families.entry((place.clone(), name.to_owned())).or_default())
+        let key = (place.clone(), name.to_owned());
+        if !self.families.contains_key(&key) {
+            self.families.insert_mut(key.clone(), Arc::default());
+        }
+        Arc::make_mut(self.families.get_mut(&key).expect("it was put there if it was missing"))
     }
 }

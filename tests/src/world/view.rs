@@ -1,7 +1,9 @@
 //! What tests see of the world without asking over the wire.
 
 use crate::Status;
+use crate::world::state::Place;
 use std::fmt;
+use std::time::{Duration, SystemTime};
 
 /// A revision, for asserting.
 #[derive(Clone, PartialEq, Eq)]
@@ -34,4 +36,31 @@ pub struct Message {
     pub body: String,
     /// For how long nobody may see it.
     pub delay_seconds: u64,
+    /// When it was sent, by the world's clock.
+    pub sent_at: SystemTime,
+}
+
+impl Message {
+    /// When somebody may see it.
+    pub fn visible_at(&self) -> SystemTime {
+        self.sent_at + Duration::from_secs(self.delay_seconds)
+    }
+}
+
+/// An event that was put on a bus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Event {
+    pub(crate) place: Place,
+    /// Name of the bus.
+    pub bus: String,
+    /// Who says it.
+    pub source: String,
+    /// What kind of thing it says.
+    pub detail_type: String,
+    /// An object in JSON.
+    pub detail: String,
+    /// ARNs of what it is about.
+    pub resources: Vec<String>,
+    /// When it was put, by the world's clock.
+    pub sent_at: SystemTime,
 }

@@ -49,7 +49,7 @@ async fn manifests_and_layers_are_there_or_they_are_not() {
 #[tokio::test]
 async fn an_item_changes_only_under_its_condition() {
     let world = World::new();
-    world.add_table("operator");
+    world.add_table_with_key("operator", &["id"]);
     let client = aws_sdk_dynamodb::Client::new(&world.sdk_config());
     let key = || AttributeValue::S("image".to_owned());
     let number = |n: u32| AttributeValue::N(n.to_string());

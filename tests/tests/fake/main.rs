@@ -6,7 +6,11 @@
 
 mod caches;
 mod definitions;
+mod entries;
+mod expressions;
 mod faults;
+mod functions;
+mod lists;
 mod losses;
 mod metering;
 mod neighbours;
@@ -14,3 +18,4 @@ mod refusals;
 mod revisions;
 mod signatures;
 mod sockets;
+mod tables;

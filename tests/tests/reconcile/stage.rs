@@ -85,7 +85,7 @@ impl Stage {
         let world = World::new();
         world.add_role("app/web");
         world.add_role("execution");
-        world.add_table("operator");
+        world.add_table_with_key("operator", &["id"]);
         let execution_policy = world.add_policy("stack-execution");
         let usual = [(settings::CACHE, "create"), (settings::LOG_GROUPS, "create"), (settings::TABLE, "operator")];
         let variables: Vec<(&str, &str)> = variables.iter().copied().chain(usual).collect();
