@@ -131,7 +131,7 @@ async fn a_warm_up_that_is_cut_off_goes_on_blob_by_blob() {
     // Another function goes on: what came stands in the table.
     assert_eq!(scene.stage.reconcile_afresh().await.outcome, "registered");
     assert_eq!(scene.pulled_blobs(), [broken]);
-    let items = scene.stage.world.items("operator");
+    let items = scene.stage.items_of("image");
     let [item] = items.as_slice() else { panic!("{items:?}") };
     assert!(item.contains("checkedAt") && !item.contains("lease") && !item.contains("fetched"), "{item}");
 }

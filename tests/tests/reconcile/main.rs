@@ -15,4 +15,5 @@ mod refusals;
 mod registry;
 mod scenes;
 mod stage;
+mod table;
 mod waiting;

@@ -92,6 +92,6 @@ async fn an_audit_and_a_plan_say_what_would_be_fetched_and_fetch_nothing() {
         let fetch = report.fetch.expect("it says what");
         assert_eq!((fetch.create_rule.as_deref(), fetch.repository.as_str()), (Some("ecr-public"), IMAGE));
         assert!(scene.registry.take_pulls().is_empty() && scene.stage.world.cache_rules().is_empty());
-        assert!(scene.stage.world.items("operator").is_empty());
+        assert!(scene.stage.items_of("image").is_empty());
     }
 }

@@ -1,6 +1,8 @@
 //! A world with a family, its roles and the image, and a reconciler that plays the deployed function in it.
 
+use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings;
+use ecs_sidecar_aws::table::Table;
 use ecs_sidecar_aws::{Deadline, Error, ReconcileAction, Reconciler, Settings, Urgency};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::receipt::{self, Receipt};
@@ -85,7 +87,7 @@ impl Stage {
         let world = World::new();
         world.add_role("app/web");
         world.add_role("execution");
-        world.add_table_with_key("operator", &["id"]);
+        world.add_table("operator");
         let execution_policy = world.add_policy("stack-execution");
         let usual = [(settings::CACHE, "create"), (settings::LOG_GROUPS, "create"), (settings::TABLE, "operator")];
         let variables: Vec<(&str, &str)> = variables.iter().copied().chain(usual).collect();
@@ -106,6 +108,31 @@ impl Stage {
     /// The same world with a function that has other variables.
     pub(crate) fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
         Self::around(self.world, self.execution_policy, variables)
+    }
+
+    /// Roles, image and policies as [`Stage::new`] has them, and the operator's table.
+    pub(crate) fn with_table(variables: &[(&str, &str)]) -> Self {
+        let variables: Vec<(&str, &str)> = variables.iter().copied().chain([(settings::TABLE, "operator")]).collect();
+        let stage = Self::with(&variables);
+        stage.world.add_table("operator");
+        stage
+    }
+
+    /// The items of a kind in the operator's table.
+    pub(crate) fn items_of(&self, kind: &str) -> Vec<String> {
+        let mut items = self.world.items("operator");
+        items.retain(|item| item.contains(&format!("\"kind\":{{\"S\":\"{kind}\"}}")));
+        items
+    }
+
+    /// The operator's table, as a person uses it.
+    pub(crate) fn table(&self) -> Table {
+        Table::new(&self.world.sdk_config(), "operator".to_owned())
+    }
+
+    /// The row of `web`.
+    pub(crate) async fn row(&self) -> Row {
+        self.table().row(&"web".parse().unwrap()).await.unwrap()
     }
 
     /// And the family `web`, which asks for a sidecar.

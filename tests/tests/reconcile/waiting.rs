@@ -185,8 +185,8 @@ async fn whatever_call_of_a_warm_up_goes_wrong_the_next_reconciles_finish_it() {
             let about = format!("fault {kind} at call {index} of {calls}");
             assert!(reached.get(), "{about}: there was no such call");
             scene.stage.world.leave_calls_alone();
-            // A dead warmer's lease ends by itself.
-            scene.stage.world.clock().advance(Duration::from_secs(151));
+            // The leases of a dead worker, on the image and on the family, end by themselves.
+            scene.stage.world.clock().advance(Duration::from_secs(241));
             scene.stage.finish_afresh(&about).await;
             scene.stage.assert_newest_patches(1);
             assert_eq!(scene.stage.world.cache_rules(), ["ecr-public"], "{about}");
