@@ -7,6 +7,8 @@ use crate::iam::Iam;
 use crate::image::{Images, PrivateRegistry};
 use crate::ledger::Ledger;
 use crate::logs::Logs;
+use crate::meter::Meter;
+use crate::news::News;
 use crate::queue::Queue;
 use crate::settings::Settings;
 use crate::table::Table;
@@ -30,6 +32,10 @@ pub(crate) const CALL: Duration = Duration::from_secs(12);
 pub struct Clients {
     /// Task definitions.
     pub ecs: Ecs,
+    /// How often ECS was called.
+    pub meter: Meter,
+    /// Where changes of families are told, if anywhere.
+    pub news: Option<News>,
     /// Roles.
     pub iam: Iam,
     /// The private registry.
@@ -57,6 +63,7 @@ impl Clients {
     pub fn new(config: &SdkConfig, settings: &Settings) -> Self {
         let table = settings.table.clone().map(|name| Table::new(config, name));
         let ledger = Arc::new(Ledger::new(config, table.clone()));
+        let meter = Meter::default();
         let place = PrivateRegistry {
             account: settings.account.clone(),
             registry: settings.registry.clone(),
@@ -64,7 +71,9 @@ impl Clients {
             cache_prefix: settings.cache_prefix.clone(),
         };
         Self {
-            ecs: Ecs::new(config, settings.read_only_members.clone()),
+            ecs: Ecs::new(config, settings.read_only_members.clone(), meter.clone()),
+            meter,
+            news: settings.event_bus.clone().map(|bus| News::new(config, bus)),
             iam: Iam::new(config),
             ecr: Ecr::new(config, settings.registry.clone()),
             logs: Logs::new(config),

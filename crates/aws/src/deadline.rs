@@ -35,7 +35,7 @@ impl Deadline {
     }
 
     /// Whether what may take that long can be started.
-    pub(crate) fn leaves(self, needed: Duration) -> bool {
+    pub fn leaves(self, needed: Duration) -> bool {
         self.0.is_none_or(|end| Instant::now() + needed <= end)
     }
 

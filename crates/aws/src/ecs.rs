@@ -3,6 +3,7 @@
 //! Knows: the four calls, and what their answers prove. Must not know: what a definition should look like.
 
 use crate::error::{Error, Failure, Said};
+use crate::meter::Meter;
 use crate::raw::{Answer, KeepRaw, NoBlindResend, SendRaw};
 use aws_sdk_ecs::operation::register_task_definition::RegisterTaskDefinitionError;
 use aws_sdk_ecs::types::{SortOrder, TaskDefinitionFamilyStatus, TaskDefinitionField, TaskDefinitionStatus};
@@ -71,8 +72,10 @@ pub enum Listed {
 
 impl Ecs {
     /// A client. `read_only` names members, beside those that core knows, which ECS returns but does not take.
-    pub fn new(config: &SdkConfig, read_only: Vec<String>) -> Self {
-        Self { client: aws_sdk_ecs::Client::new(config), read_only }
+    /// Each attempt of a call is counted.
+    pub fn new(config: &SdkConfig, read_only: Vec<String>, meter: Meter) -> Self {
+        let config = aws_sdk_ecs::config::Builder::from(config).interceptor(meter).build();
+        Self { client: aws_sdk_ecs::Client::from_conf(config), read_only }
     }
 
     /// The definition of a revision (`web:3` or its ARN) or of a family's newest ACTIVE one, tags included.

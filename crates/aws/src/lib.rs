@@ -20,6 +20,8 @@ pub mod ledger;
 pub mod logs;
 mod manifest;
 pub mod memory;
+pub mod meter;
+pub mod news;
 pub mod observe;
 pub mod pace;
 pub mod queue;

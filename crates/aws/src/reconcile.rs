@@ -37,6 +37,9 @@ const BUSY: u32 = 5;
 /// After how many seconds a family is looked at again where AWS wants to be left alone.
 const SLOW_AGAIN: u32 = 15;
 
+/// After how many seconds an event that has not come counts as lost. CloudTrail delivers most within minutes.
+const LATE: u64 = 1800;
+
 /// What a fetch leaves of the function's time, so that the answer can still be given.
 const RESERVE: Duration = Duration::from_secs(10);
 
@@ -211,7 +214,8 @@ impl Reconciler {
             return Ok(Round::Done(Box::new(Done { report, told, row })));
         };
         let done = |outcome: &Outcome, notes: Vec<String>, past: &Past| {
-            let report = report(&sight, &plan, outcome, notes, past);
+            let mut report = report(&sight, &plan, outcome, notes, past);
+            report.missed_by_events = urgency == Urgency::Sweep && self.was_missed(&sight, row.as_ref());
             let told = telling::told(&sight, &plan, outcome, &report, &past.deregistered, row.as_ref());
             let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
             Ok(Round::Done(Box::new(Done { report, told, row: row.clone() })))
@@ -273,6 +277,14 @@ impl Reconciler {
         }
     }
 
+    /// Whether an event should have brought the revision long ago.
+    fn was_missed(&self, sight: &Sight, row: Option<&Row>) -> bool {
+        let known = row.and_then(|row| row.told.newest);
+        let registered = sight.observed.definition.described().registered_at;
+        known.is_some_and(|known| known < sight.number)
+            && registered.is_some_and(|registered| registered + LATE <= self.clients.clock.now())
+    }
+
     /// Asks whether to act now: the share of ECS's bucket, then the family's lease, then whether all is still as it was
     /// seen. Without a table, anybody may.
     async fn leave(
@@ -324,9 +336,16 @@ impl Reconciler {
         let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
         let news = report.reason != Some(Reason::BeingReconciled);
         if let Some(row) = past.held.as_ref().or(row.as_ref()).filter(|_| deeds.held || news) {
-            table.note(row, told, report.state, deeds).await?;
+            let after = table.note(row, told, report.state, deeds).await?;
+            self.tell(row, after.as_ref()).await;
         }
         Ok(report)
+    }
+
+    async fn tell(&self, before: &Row, after: Option<&Row>) {
+        if let (Some(news), Some(after)) = (&self.clients.news, after) {
+            news.tell(before, after).await;
+        }
     }
 
     /// Notes that it went wrong. Best effort: what went wrong is told anyway.
@@ -344,7 +363,9 @@ impl Reconciler {
             };
             let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
             let state = if waits { State::Pending } else { State::Failing };
-            table.note(&row, told, state, deeds).await
+            let after = table.note(&row, told, state, deeds).await?;
+            self.tell(&row, after.as_ref()).await;
+            Ok::<_, Error>(())
         };
         if let Err(problem) = noted.await {
             tracing::warn!(family = family.as_str(), error = %Chain(&problem), "the failure is not in the table");
@@ -513,6 +534,7 @@ fn blank(family: &Family, decision: Decision, reason: Reason, outcome: &Outcome)
         grants: Vec::new(),
         notes: Vec::new(),
         outcome: outcome.label(),
+        missed_by_events: false,
         again_in_seconds: outcome.again_in_seconds(),
     }
 }

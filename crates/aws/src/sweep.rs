@@ -231,17 +231,18 @@ impl Sweeper {
                 families.sort();
                 return Ok(families);
             }
-            self.read_pause().await;
+            self.read_pause(1).await;
             if let (false, Some(last)) = (deadline.leaves(RESERVE), families.last()) {
                 return Err(Error::OutOfTime { deed: "list families after", family: last.as_str().to_owned() });
             }
         }
     }
 
-    /// Waits so long that reads stay within the share.
-    pub async fn read_pause(&self) {
+    /// Waits so long that so many reads of ECS stay within the share.
+    pub async fn read_pause(&self, reads: u64) {
         let share = f64::from(self.settings.sweep_share) / 100.0;
-        self.clients.clock.wait(Duration::from_secs_f64(1.0 / (READS_A_SECOND * share))).await;
+        let reads = f64::from(u32::try_from(reads).unwrap_or(u32::MAX));
+        self.clients.clock.wait(Duration::from_secs_f64(reads / (READS_A_SECOND * share))).await;
     }
 }
 
@@ -293,7 +294,7 @@ impl Work<'_> {
         loop {
             let page = self.page(async |ecs, token| ecs.families_page(token).await).await?;
             for family in from(&page.items, self.state.after.as_deref(), Family::as_str) {
-                self.sweeper.read_pause().await;
+                self.sweeper.read_pause(1).await;
                 let newest = self.sweeper.clients.ecs.newest_number(family).await?;
                 self.state.families += 1;
                 self.compare(family, newest.unwrap_or(0)).await?;
@@ -331,7 +332,7 @@ impl Work<'_> {
             return Ok(false);
         }
         self.flush().await?;
-        self.sweeper.read_pause().await;
+        self.sweeper.read_pause(1).await;
         Ok(true)
     }
 

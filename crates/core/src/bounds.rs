@@ -66,6 +66,6 @@ impl Bounds {
 }
 
 /// Whether a text matches one of the globs (`*` and `?`).
-pub(crate) fn matches_any(globs: &[String], text: &str) -> bool {
+pub fn matches_any(globs: &[String], text: &str) -> bool {
     globs.iter().any(|glob| WildMatch::new(glob).matches(text))
 }

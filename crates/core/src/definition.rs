@@ -49,6 +49,8 @@ pub struct Described {
     pub requires_attributes: Vec<String>,
     /// ARN of the principal that registered the revision.
     pub registered_by: Option<String>,
+    /// When it was registered, in seconds since 1970.
+    pub registered_at: Option<u64>,
 }
 
 /// How a task's containers reach the network.
@@ -261,6 +263,10 @@ impl Described {
                 .filter_map(|attribute| attribute.get(nested::NAME)?.as_str().map(Cow::into_owned))
                 .collect(),
             registered_by: text(described::REGISTERED_BY),
+            registered_at: root.get(described::REGISTERED_AT).and_then(|seconds| {
+                // ECS has them with three decimals.
+                seconds.raw().split('.').next().and_then(|whole| whole.parse().ok())
+            }),
         }
     }
 }

@@ -134,6 +134,9 @@ pub struct Report {
     pub notes: Vec<String>,
     /// `nothing`, `planned`, `granted`, `waiting`, `held`, `registered`, `deregistered` or `refused`.
     pub outcome: &'static str,
+    /// Whether a registration was found that an event should have brought long ago.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub missed_by_events: bool,
     /// After so many seconds the family is to be looked at again.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub again_in_seconds: Option<u32>,
@@ -221,6 +224,7 @@ impl Report {
             grants: plan.grants.iter().map(ReportedGrant::new).collect(),
             notes: plan.notes.clone(),
             outcome: outcome.label(),
+            missed_by_events: false,
             again_in_seconds: outcome.again_in_seconds(),
         }
     }

@@ -7,6 +7,7 @@ use crate::question::{Question, ServiceName};
 use aws_sdk_ecs::types::{AssignPublicIp, AwsVpcConfiguration, LaunchType, Service};
 use aws_types::SdkConfig;
 use ecs_sidecar_aws::ecs::Ecs;
+use ecs_sidecar_aws::meter::Meter;
 use ecs_sidecar_aws::{Chain, Error as CallError};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::doctor::{Unseen, runs_on_fargate};
@@ -51,7 +52,7 @@ pub(crate) struct Subjects {
 impl Subjects {
     /// The clients.
     pub(crate) fn new(config: &SdkConfig) -> Self {
-        Self { raw: Ecs::new(config, Vec::new()), client: aws_sdk_ecs::Client::new(config) }
+        Self { raw: Ecs::new(config, Vec::new(), Meter::default()), client: aws_sdk_ecs::Client::new(config) }
     }
 
     /// Finds what the question is about.

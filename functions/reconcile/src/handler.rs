@@ -4,15 +4,18 @@
 //! reconciled.
 
 use crate::trigger::{self, Event, Home, Known, Meaning, Problem, Trigger};
+use ecs_sidecar_aws::news::News;
 use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler, Urgency, queue};
 use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::report::Report;
+use ecs_sidecar_host::Invocation;
+use ecs_sidecar_host::metrics::{Metrics, Unit};
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use tracing::{error, info, warn};
 
@@ -81,15 +84,8 @@ impl FunctionError {
 pub struct Handler {
     reconciler: Reconciler,
     home: Home,
-}
-
-/// One invocation: what the log says of it, and when it ends.
-#[derive(Debug, Clone, Copy)]
-pub struct Invocation<'a> {
-    /// Lambda's id of it.
-    pub request_id: &'a str,
-    /// When Lambda will end it; `None` if never.
-    pub until: Option<Instant>,
+    /// Whether metrics are written to the log.
+    measures: bool,
 }
 
 impl Handler {
@@ -98,7 +94,13 @@ impl Handler {
         let settings = reconciler.settings();
         let home =
             Home { account: settings.account.clone(), region: settings.region.clone(), role: settings.role.clone() };
-        Self { reconciler, home }
+        Self { reconciler, home, measures: false }
+    }
+
+    /// The same, with a line of metrics for each reconcile.
+    #[must_use]
+    pub fn measuring(self) -> Self {
+        Self { measures: true, ..self }
     }
 
     /// Answers an invocation: a report, `{"ignored": ..}`, or `{"batchItemFailures": [..]}` for a batch.
@@ -151,7 +153,10 @@ impl Handler {
         let mut failed = BTreeSet::new();
         // Two events of one family are one piece of work: what is there now decides.
         let mut families: BTreeMap<Family, (Cause, Vec<String>)> = BTreeMap::new();
-        for trigger::Message { id, event } in messages {
+        if self.measures {
+            self.measure_waiting(&messages);
+        }
+        for trigger::Message { id, event, .. } in messages {
             match event.meaning {
                 Meaning::Look(family) => {
                     let (cause, ids) = families.entry(family).or_insert_with(|| (Cause::of(&event.known), Vec::new()));
@@ -192,12 +197,53 @@ impl Handler {
         let deadline = until.map_or_else(Deadline::none, Deadline::at);
         // Boxed: the compiler gives up on the layout of futures that are nested as deeply as the calls are here.
         let work = Box::pin(self.reconciler.reconcile(family, action, cause.urgency, deadline));
+        let started = Instant::now();
         let result = contained(family, until, work).await;
+        if self.measures {
+            self.measure(&result, started.elapsed());
+        }
         match &result {
             Ok(report) => log_report(family, report, &cause.name, invocation),
             Err(failure) => log_failure(family, failure, &cause.name, invocation),
         }
         result
+    }
+
+    /// Writes for how long the oldest message of a batch had been in the queue. Those of a sweep wait on purpose.
+    fn measure_waiting(&self, messages: &[trigger::Message]) {
+        let events = messages.iter().filter(|message| message.event.known.urgency() == Urgency::Event);
+        let Some(sent) = events.filter_map(|message| message.sent_at).min() else { return };
+        let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(sent);
+        let metrics = Metrics::of(&self.reconciler.settings().stack);
+        metrics.with("QueueAge", Unit::Seconds, age.as_secs_f64()).emit();
+    }
+
+    /// Writes the metrics of a reconcile. Those of calls count what ran beside it as well; the sums are right.
+    fn measure(&self, result: &Result<Report, FunctionError>, took: Duration) {
+        let (decision, reason) = match result {
+            Ok(report) => (report.decision.label(), report.reason.map_or("none", |reason| reason.label())),
+            Err(failure) => ("failed", failure.label()),
+        };
+        let clients = self.reconciler.clients();
+        let (calls, stack) = (clients.meter.take(), &self.reconciler.settings().stack);
+        let not_sent = clients.news.as_ref().map_or(0, News::take_not_sent);
+        let mut metrics = Metrics::of(stack).with("Decisions", Unit::Count, 1.0);
+        if matches!(result, Ok(report) if report.registered.is_some()) {
+            metrics = metrics.with("ActLatency", Unit::Milliseconds, took.as_secs_f64() * 1000.0);
+        }
+        for (name, count) in [
+            ("EcsReads", calls.reads),
+            ("EcsWrites", calls.writes),
+            ("EcsThrottles", calls.throttles),
+            ("EventsNotSent", not_sent),
+            ("MissedByEvents", u64::from(matches!(result, Ok(report) if report.missed_by_events))),
+        ] {
+            // More than 2^53 calls in one reconcile are not to be feared.
+            #[expect(clippy::cast_precision_loss, reason = "counts of calls")]
+            let count = count as f64;
+            metrics = metrics.with(name, Unit::Count, count);
+        }
+        metrics.by("Decision", decision).by("Reason", reason).emit();
     }
 
     /// Has a family looked at again that has to wait: by a new message, since a failed one counts towards the

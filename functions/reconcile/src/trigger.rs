@@ -9,6 +9,7 @@ use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region, RoleRef};
 use serde::Serialize;
 use serde_json::Value;
 use std::cell::Cell;
+use std::time::Duration;
 
 /// The calls that change what a family's newest revision is.
 const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
@@ -54,6 +55,8 @@ pub struct Message {
     pub id: String,
     /// What is in it.
     pub event: Event,
+    /// When it was sent, since 1970.
+    pub sent_at: Option<Duration>,
 }
 
 /// An event and what it means.
@@ -220,7 +223,9 @@ fn message(record: &Value, home: &Home) -> Message {
         Ok(body) => event(&body, home),
         Err(_) => Event { known: Known::default(), meaning: Meaning::Unclear(Problem::NotJson) },
     };
-    Message { id, event }
+    let sent_at = record.pointer("/attributes/SentTimestamp").and_then(Value::as_str);
+    let sent_at = sent_at.and_then(|digits| digits.parse().ok()).map(Duration::from_millis);
+    Message { id, event, sent_at }
 }
 
 fn event(input: &Value, home: &Home) -> Event {

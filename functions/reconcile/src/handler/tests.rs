@@ -4,6 +4,7 @@ use super::*;
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::ReportedGrant;
+use ecs_sidecar_core::state::State;
 use std::io::Write;
 use std::sync::{Arc, Mutex};
 
@@ -16,7 +17,7 @@ fn family() -> Family {
 fn report() -> Report {
     Report {
         family: Some("web".to_owned()),
-        state: ecs_sidecar_core::state::State::Pending,
+        state: State::Covered,
         decision: Decision::UpToDate,
         reason: Some(Reason::UpToDate),
         message: String::new(),
@@ -31,6 +32,7 @@ fn report() -> Report {
         grants: vec![ReportedGrant { role: "role/web".to_owned(), policy_arn: "policy/Traces".to_owned() }],
         notes: Vec::new(),
         outcome: "granted",
+        missed_by_events: false,
         again_in_seconds: None,
     }
 }
