@@ -1,7 +1,7 @@
 //! The policy document as it is read.
 
 use super::validate;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A JSON object in the order it was written.
 pub(crate) type Map = serde_json::Map<String, serde_json::Value>;
@@ -80,7 +80,7 @@ pub struct Spec {
 }
 
 /// Whether definitions have to ask for the sidecar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// Only definitions that ask.

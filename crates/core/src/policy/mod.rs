@@ -38,6 +38,17 @@ pub enum PolicyError {
 /// Policies that come with the program: name and document.
 pub const PRESETS: [(&str, &str); 1] = [("xray-daemon", include_str!("../../presets/xray-daemon.yaml"))];
 
+/// The order in which policies are tried: those of the table by name, compared byte by byte, then the stack's own. A
+/// policy of the table that has the name of the stack's own stands in its place.
+pub fn in_order(table: impl IntoIterator<Item = Policy>, own: Policy) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = table.into_iter().collect();
+    policies.sort_by(|one, other| one.name().cmp(other.name()));
+    if policies.iter().all(|policy| policy.name() != own.name()) {
+        policies.push(own);
+    }
+    policies
+}
+
 impl Policy {
     /// Reads a policy from YAML; JSON is YAML too.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
