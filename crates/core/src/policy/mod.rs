@@ -3,14 +3,21 @@
 //! Knows: what a policy may say, and that it may never give a container rights over the host. Must not know: task
 //! definitions, and what an account allows (that is [`Bounds`](crate::bounds::Bounds)).
 
+mod advice;
 mod document;
+#[cfg(feature = "schema")]
+mod schema;
 mod validate;
 
+pub use advice::{Advice, advice};
 pub use document::{
     Application, Architecture, CacheRuleWish, Capacity, Ceiling, Dependency, Image, LogConfiguration, LogGroupRule,
     Logging, Metadata, MissingLogGroup, Mode, NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Selector,
     Spec, Target, Updates, Variable,
 };
+
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use crate::image::Upstream;
 
@@ -53,7 +60,9 @@ impl Policy {
     /// Reads a policy from YAML; JSON is YAML too.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let mut place = String::new();
-        serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+        // A string that looks like a number or a boolean has to be quoted, as in every other reader's YAML.
+        let options = serde_saphyr::options! { no_schema: true };
+        serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
             serde_path_to_error::deserialize(deserializer).map_err(|error: serde_path_to_error::Error<_>| {
                 place = error.path().to_string();
                 error.into_inner()
