@@ -226,3 +226,24 @@ fn explain_refuses_what_is_no_definition_and_no_policy() {
         assert!(run.err.contains(wanted), "{}", run.err);
     }
 }
+
+#[test]
+fn every_preset_is_valid_and_can_be_injected_and_taken_back() {
+    let bridge = FARGATE
+        .replace(r#""requiresCompatibilities":["FARGATE"],"networkMode":"awsvpc""#, r#""networkMode":"bridge""#)
+        .replace("web:7", "111122223333.dkr.ecr.eu-west-1.amazonaws.com/web:7");
+    let digest = format!("sha256:{}", "0a".repeat(32));
+    for (name, text) in ecs_sidecar_core::policy::PRESETS {
+        let valid = policy("validate", &["-"], text);
+        assert_eq!(valid.out, format!("standard input: policy {name} is valid\n"), "without a warning");
+        for definition in [FARGATE, &bridge] {
+            let patched = super::run(&["inject", "--policy", name, "--image-digest", &digest], definition);
+            assert_eq!(patched.code, Some(0), "{}", patched.err);
+            assert!(patched.err.contains(&format!("web: inject {name}")), "{}", patched.err);
+            let restored = run_in(&["remove", "-"], patched.out.as_bytes(), &[]);
+            assert_eq!(restored.out, definition);
+            let findings = |text: &str| json(&super::run(&["check", "--format", "json"], text).out)["findings"].clone();
+            assert_eq!(findings(&patched.out), findings(definition));
+        }
+    }
+}

@@ -43,7 +43,11 @@ pub enum PolicyError {
 }
 
 /// Policies that come with the program: name and document.
-pub const PRESETS: [(&str, &str); 1] = [("xray-daemon", include_str!("../../presets/xray-daemon.yaml"))];
+pub const PRESETS: [(&str, &str); 3] = [
+    ("xray-daemon", include_str!("../../presets/xray-daemon.yaml")),
+    ("adot-collector", include_str!("../../presets/adot-collector.yaml")),
+    ("cloudwatch-agent", include_str!("../../presets/cloudwatch-agent.yaml")),
+];
 
 /// The order in which policies are tried: those of the table by name, compared byte by byte, then the stack's own. A
 /// policy of the table that has the name of the stack's own stands in its place.
