@@ -27,7 +27,8 @@ def commands():
 
 
 def test_the_commands_of_the_readme_run(tmp_path, ecs_sidecar):
-    (tmp_path / "examples").symlink_to(ROOT / "examples")
+    for folder in ("examples", "crates"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
     path = os.pathsep.join([str(ecs_sidecar.parent), os.environ["PATH"]])
     assert len(commands()) >= 4
     for command in commands():

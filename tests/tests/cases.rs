@@ -1,6 +1,8 @@
 //! Runs every case through the plan. A folder is a test; `UPDATE_CASES=1` writes `result.json` anew, to be read.
 
-use ecs_sidecar_core::plan::plan;
+use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::explain::{Verdict, explain};
+use ecs_sidecar_core::plan::{Decision, Plan, Settings, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_tests::cases::{self, Case};
 use libtest_mimic::{Arguments, Failed, Trial};
@@ -33,6 +35,7 @@ fn run(case: &Case) -> Result<(), Failed> {
     });
     assert_eq!(fetch, expected.fetch);
     assert_eq!(plan.log_group.as_ref().map(|group| &group.name), expected.log_group.as_ref());
+    agrees(&plan, &case.definition(), &settings);
     let result = plan.result.text();
     if plan.decision.registers() {
         if std::env::var_os("UPDATE_CASES").is_some() {
@@ -50,6 +53,28 @@ fn run(case: &Case) -> Result<(), Failed> {
         assert!(result.contains(text), "{text} must appear");
     }
     Ok(())
+}
+
+/// What is explained of the choice is what the plan made of it.
+fn agrees(plan: &Plan, definition: &TaskDefinition, settings: &Settings) {
+    let explained = explain(definition, settings);
+    let wanted = match plan.decision {
+        Decision::Inject | Decision::Update | Decision::UpToDate | Decision::Fetch => {
+            assert_eq!((&explained.winner, explained.reason), (&plan.policy, None));
+            Verdict::Sidecar
+        }
+        Decision::Remove => {
+            assert_eq!(explained.reason, plan.reason);
+            Verdict::Removed
+        }
+        Decision::Skip if explained.verdict == Verdict::LeftAlone => {
+            assert_eq!((explained.reason, &explained.message), (plan.reason, &plan.message));
+            Verdict::LeftAlone
+        }
+        // Something else is in the way, which is not the choice's to know.
+        Decision::Skip | Decision::Withdraw => explained.verdict,
+    };
+    assert_eq!(explained.verdict, wanted, "{explained:?}");
 }
 
 /// Reasons that only acting on a plan can bring; the tests of the shell give those.

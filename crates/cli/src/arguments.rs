@@ -80,6 +80,13 @@ grant. Service control policies and what lies behind a NAT or transit gateway ar
 Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
     Doctor(DoctorArguments),
 
+    /// Policies by themselves: whether they are valid, what they may say, and which wins
+    #[command(arg_required_else_help = true)]
+    Policy {
+        #[command(subcommand)]
+        verb: PolicyVerb,
+    },
+
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:
@@ -95,6 +102,70 @@ Example:
         /// What of
         topic: ReferenceTopic,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum PolicyVerb {
+    /// Judge policy files, and warn of what is allowed but probably not meant
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar policy validate policies/*.yaml
+  ecs-sidecar policy validate --format json policy.yaml
+
+Exit codes: 0 all are valid, 1 one is not, 2 anything else.")]
+    Validate(ValidateArguments),
+
+    /// Print a JSON Schema of policies, for editors and other checkers
+    #[command(after_help = "\
+Example:
+  ecs-sidecar policy schema > policy.schema.json
+
+The schema refuses nothing that `policy validate` takes; a few rules only `policy validate` knows.")]
+    Schema,
+
+    /// Tell which policy wins for a task definition, by which rule, and why not each of the others
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar policy explain taskdef.json
+  ecs-sidecar policy explain --policy metrics.yaml --policy xray-daemon taskdef.json
+
+Policies are tried in the order in which they are named. The operator tries those of its table by name, then the
+stack's own. This is the choice alone: whether image, roles and log groups are in the way, `plan` tells.")]
+    Explain(ExplainArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ValidateArguments {
+    /// Policies, one to a file; - reads standard input
+    #[arg(value_name = "FILE|-", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: PolicyFormat,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArguments {
+    /// Task definition, in any of the forms that `plan` takes; - reads standard input
+    #[arg(value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    pub(crate) file: PathBuf,
+
+    /// Policy that there is: the name of a preset, or a file; may be given several times
+    #[arg(long = "policy", value_name = "PRESET|FILE", default_value = "xray-daemon", value_hint = ValueHint::FilePath)]
+    pub(crate) policies: Vec<String>,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: PolicyFormat,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum PolicyFormat {
+    /// For people
+    Text,
+    /// For machines
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

@@ -57,7 +57,8 @@ impl From<std::io::Error> for Error {
 }
 
 impl Error {
-    fn hint(&self) -> Option<String> {
+    /// What to do next.
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::Doctor(DoctorError::Call(error)) if error.label() == "unavailable" => {
                 Some("has `aws sts get-caller-identity` an answer here, with the same profile and Region?".to_owned())
@@ -89,7 +90,9 @@ impl Error {
             },
             Self::Policy { source, .. } => match source.as_ref() {
                 PolicyError::NoSuchPreset { .. } => Some("give a preset's name, or the path of a file".to_owned()),
-                PolicyError::Document { .. } => None,
+                PolicyError::Document { .. } => {
+                    Some("`ecs-sidecar policy schema` prints what a policy may say".to_owned())
+                }
             },
             Self::Site { option, variable, .. } => {
                 Some(format!("pass {option}, set {variable}, or put it in the AWS profile"))
@@ -99,21 +102,40 @@ impl Error {
 
     /// 1 where the input is at fault, 2 for anything else.
     pub(crate) fn exit_code(&self) -> ExitCode {
+        ExitCode::from(self.code())
+    }
+
+    /// The same as a number, to be compared.
+    pub(crate) fn code(&self) -> u8 {
         match self {
             Self::NotUtf8 { .. }
             | Self::Empty { .. }
             | Self::Input { .. }
             | Self::Policy { .. }
-            | Self::Doctor(DoctorError::OtherVpc { .. }) => ExitCode::from(1),
+            | Self::Doctor(DoctorError::OtherVpc { .. }) => 1,
             Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
-            | Self::Runtime(_) => ExitCode::from(2),
+            | Self::Runtime(_) => 2,
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }
             | Self::NoProfile { .. }
             | Self::AwsConfiguration { .. }
-            | Self::Write(_) => ExitCode::from(2),
+            | Self::Write(_) => 2,
         }
+    }
+
+    /// The error and its causes in one line.
+    pub(crate) fn with_causes(&self) -> String {
+        let causes = self.causes().map(|cause| format!(": {cause}"));
+        std::iter::once(self.to_string()).chain(causes).collect()
+    }
+
+    /// What is behind the error, unless it is part of its text already.
+    fn causes(&self) -> impl Iterator<Item = &(dyn std::error::Error + 'static)> {
+        let told = matches!(self, Self::Input { .. } | Self::Policy { .. });
+        let source = std::error::Error::source(self);
+        let first = if told { source.and_then(std::error::Error::source) } else { source };
+        std::iter::successors(first, |cause| cause.source())
     }
 
     /// Prints the error, its causes and what to do next.
@@ -121,13 +143,8 @@ impl Error {
         let red = anstyle::AnsiColor::Red.on_default().bold();
         let cyan = anstyle::AnsiColor::Cyan.on_default().bold();
         let mut text = format!("{red}error:{red:#} {self}\n");
-        // What is part of the text already is not told again.
-        let told = matches!(self, Self::Input { .. } | Self::Policy { .. });
-        let source = std::error::Error::source(self);
-        let mut source = if told { source.and_then(std::error::Error::source) } else { source };
-        while let Some(cause) = source {
+        for cause in self.causes() {
             text.push_str(&format!("  because: {cause}\n"));
-            source = cause.source();
         }
         if let Some(hint) = self.hint() {
             text.push_str(&format!("{cyan}hint:{cyan:#} {hint}\n"));

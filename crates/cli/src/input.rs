@@ -16,9 +16,6 @@ pub(crate) struct Input {
 pub(crate) fn definition(path: &Path) -> Result<Input, Error> {
     let text = text(path)?;
     let file = name(path);
-    if text.trim().is_empty() {
-        return Err(Error::Empty { file });
-    }
     let definition = TaskDefinition::parse(&text).map_err(|source| Error::Input { file, source: Box::new(source) })?;
     Ok(Input { text, definition })
 }
@@ -27,15 +24,20 @@ pub(crate) fn definition(path: &Path) -> Result<Input, Error> {
 pub(crate) fn policy(name_or_path: &str) -> Result<Policy, Error> {
     let is_preset = PRESETS.iter().any(|(preset, _)| *preset == name_or_path);
     let looks_like_path = name_or_path.contains(['/', '\\', '.']);
-    let policy = if is_preset || !looks_like_path && !Path::new(name_or_path).exists() {
-        Policy::preset(name_or_path)
-    } else {
-        Policy::parse(&text(Path::new(name_or_path))?)
-    };
-    policy.map_err(|source| Error::Policy { name: name_or_path.to_owned(), source: Box::new(source) })
+    if !is_preset && (looks_like_path || Path::new(name_or_path).exists()) {
+        return policy_file(Path::new(name_or_path));
+    }
+    Policy::preset(name_or_path)
+        .map_err(|source| Error::Policy { name: name_or_path.to_owned(), source: Box::new(source) })
 }
 
-fn name(path: &Path) -> String {
+/// Reads a policy from a file or, for `-`, from standard input.
+pub(crate) fn policy_file(path: &Path) -> Result<Policy, Error> {
+    Policy::parse(&text(path)?).map_err(|source| Error::Policy { name: name(path), source: Box::new(source) })
+}
+
+/// How a file is called.
+pub(crate) fn name(path: &Path) -> String {
     if path == Path::new("-") { "standard input".to_owned() } else { path.display().to_string() }
 }
 
@@ -54,8 +56,11 @@ fn text(path: &Path) -> Result<String, Error> {
         let source = Box::new(InputError::TooLong);
         return Err(Error::Input { file, source });
     }
-    let text =
-        String::from_utf8(bytes).map_err(|error| Error::NotUtf8 { file, offset: error.utf8_error().valid_up_to() })?;
+    let text = String::from_utf8(bytes)
+        .map_err(|error| Error::NotUtf8 { file: file.clone(), offset: error.utf8_error().valid_up_to() })?;
+    if text.trim().is_empty() {
+        return Err(Error::Empty { file });
+    }
     // Some editors on Windows begin a file with a byte order mark.
     Ok(text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text))
 }

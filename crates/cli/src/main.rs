@@ -8,6 +8,7 @@ mod doctor;
 mod error;
 mod input;
 mod mask;
+mod policy;
 mod reference;
 mod site;
 mod tree;
@@ -42,6 +43,7 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Remove(arguments) => verbs::remove(&arguments, out),
         Verb::Check(arguments) => verbs::check(&arguments, out),
         Verb::Doctor(arguments) => doctor::run(&arguments, out),
+        Verb::Policy { verb } => policy::run(&verb, out),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -42,9 +42,16 @@ fn verbs(out: &mut dyn Write) -> Result<(), Error> {
     cli.build();
     writeln!(out, "# Reference of `ecs-sidecar`\n\nMade from the program's own help; CI compares it.\n")?;
     writeln!(out, "```text\n{}\n```", cli.render_long_help().to_string().trim_end())?;
-    for verb in cli.get_subcommands_mut().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
+    sections(&mut cli, "", out)
+}
+
+/// A section for each verb below a command, and for theirs.
+fn sections(command: &mut clap::Command, before: &str, out: &mut dyn Write) -> Result<(), Error> {
+    for verb in command.get_subcommands_mut().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help") {
         let help = verb.render_long_help().to_string();
-        writeln!(out, "\n## {}\n\n```text\n{}\n```", verb.get_name(), help.trim_end())?;
+        let name = format!("{before}{}", verb.get_name());
+        writeln!(out, "\n## {name}\n\n```text\n{}\n```", help.trim_end())?;
+        sections(verb, &format!("{name} "), out)?;
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod doctor;
 pub mod edit;
 mod eligible;
+pub mod explain;
 pub mod ids;
 pub mod image;
 mod intent;

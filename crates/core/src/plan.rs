@@ -38,7 +38,7 @@ pub fn plan(observed: &Observed, settings: &Settings) -> Plan {
 pub fn needs(definition: &TaskDefinition, settings: &Settings, account: &AccountId, region: &Region) -> Option<Needs> {
     let undone = receipt::undo(definition).ok()?;
     let source = undone.as_ref().map_or(definition, |undone| &undone.source);
-    let Choice::Have(policy) = choose(source, undone.as_ref(), settings).ok()? else { return None };
+    let Choice::Have(policy) = choose(source, undone.as_ref(), settings).choice.ok()? else { return None };
     let eligible = eligible(source, policy).ok()?;
     let (roles, _) = intent::roles(source, policy, &eligible).ok()?;
     Some(Needs {
@@ -81,7 +81,7 @@ impl<'a> Planner<'a> {
             }
         }
         let source = undone.map_or(&self.observed.definition, |undone| &undone.source);
-        match (choose(source, undone, self.settings)?, undone) {
+        match (choose(source, undone, self.settings).choice?, undone) {
             (Choice::Have(policy), _) => Ok(self
                 .have(policy, source, undone)
                 .unwrap_or_else(|refusal| Plan { policy: Some(policy.name().to_owned()), ..self.skip(refusal) })),

@@ -33,6 +33,17 @@ pub enum Injector {
     Macro,
 }
 
+impl Injector {
+    /// The stable word for it, as receipts have it.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Operator => "operator",
+            Self::Cli => "cli",
+            Self::Macro => "macro",
+        }
+    }
+}
+
 /// What the label says.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]

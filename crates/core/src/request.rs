@@ -4,6 +4,7 @@ use crate::definition::TaskDefinition;
 use crate::json::Value;
 use crate::keys::{container, nested, task};
 use crate::{names, receipt};
+use serde::Serialize;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
@@ -22,21 +23,51 @@ pub enum Request {
     Conflicting(BTreeSet<String>),
 }
 
-/// Reads what a definition asks for. Injected containers do not count; `true` and `false` do in any case.
-pub fn read(definition: &TaskDefinition) -> Request {
+/// A word that a definition says about sidecars, and where.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Ask {
+    /// `true`, `false` or the name of a policy, without white space around it.
+    pub word: String,
+    /// Where it stands.
+    #[serde(flatten)]
+    pub place: AskedAt,
+}
+
+/// Where a definition asks.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "camelCase", tag = "by")]
+pub enum AskedAt {
+    /// A tag of the definition.
+    Tag,
+    /// A docker label of a container.
+    Label {
+        /// The container's name.
+        container: String,
+    },
+}
+
+/// Everything that a definition says about sidecars. Injected containers do not count; `true` and `false` do in any
+/// case.
+pub fn asks(definition: &TaskDefinition) -> Vec<Ask> {
     let labels =
         definition.containers().filter(|container| !receipt::is_injected(*container)).filter_map(|container| {
-            let labels = container.get(container::DOCKER_LABELS)?;
-            labels.get(names::INJECT).map(word)
+            let word = container.get(container::DOCKER_LABELS)?.get(names::INJECT).map(word)?;
+            Some((word, AskedAt::Label { container: container.name().unwrap_or_default().into_owned() }))
         });
     let tags = definition.root().get(task::TAGS).into_iter().flat_map(|tags| tags.items().collect::<Vec<_>>());
     let tags = tags.filter(|tag| tag.get(nested::KEY).and_then(Value::as_str).is_some_and(|key| key == names::INJECT));
-    let tags = tags.map(|tag| tag.get(nested::VALUE).map(word).unwrap_or_default());
-    let words: BTreeSet<String> = labels
+    let tags = tags.map(|tag| (tag.get(nested::VALUE).map(word).unwrap_or_default(), AskedAt::Tag));
+    labels
         .chain(tags)
-        .map(|word| word.trim().to_owned())
-        .map(|word| if is_boolean(&word) { word.to_ascii_lowercase() } else { word })
-        .collect();
+        .map(|(word, place)| (word.trim().to_owned(), place))
+        .map(|(word, place)| Ask { word: if is_boolean(&word) { word.to_ascii_lowercase() } else { word }, place })
+        .collect()
+}
+
+/// Reads what a definition asks for.
+pub fn read(definition: &TaskDefinition) -> Request {
+    let words: BTreeSet<String> = asks(definition).into_iter().map(|ask| ask.word).collect();
     if words.contains("false") {
         return Request::OptOut;
     }

@@ -1,6 +1,8 @@
 //! The program as its users meet it: answers, wrong inputs, exit codes.
 
 mod answers;
+mod policies;
+mod which_policy;
 mod wrong_inputs;
 
 use std::io::Write as _;

@@ -58,7 +58,8 @@ const PROXY: [Field; 3] =
 const PAIR: Shape = Object(&[may(nested::NAME, Text), may(nested::VALUE, Text)]);
 const SECRET: Shape = Object(&[must(nested::NAME, Text), must(nested::VALUE_FROM, Text)]);
 
-static CONTAINER: [Field; 42] = [
+/// The members of a container definition.
+pub(crate) static CONTAINER: [Field; 42] = [
     must(container::NAME, Text),
     must(container::IMAGE, Text),
     may(container::REPOSITORY_CREDENTIALS, Object(&[must(nested::CREDENTIALS_PARAMETER, Text)])),

@@ -33,7 +33,7 @@ pub(crate) enum Shape {
 pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) shape: Shape,
-    pub(super) required: bool,
+    pub(crate) required: bool,
 }
 
 /// The shape of a whole number for which no range is documented: the model's integers have 32 bits.
@@ -97,7 +97,8 @@ fn check_value(value: Value<'_>, shape: &Shape, place: &Place<'_>, findings: &mu
     }
 }
 
-fn json_type(shape: &Shape) -> JsonType {
+/// The JSON type that a shape has.
+pub(crate) fn json_type(shape: &Shape) -> JsonType {
     match shape {
         Shape::Text | Shape::Choice(_) | Shape::Prefix(..) => JsonType::String,
         Shape::Whole(..) => JsonType::Number,

@@ -1,13 +1,16 @@
 //! The policy document as it is read.
 
+#[cfg(feature = "schema")]
+use super::schema;
 use super::validate;
-use serde::{Deserialize, Deserializer, de};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// A JSON object in the order it was written.
 pub(crate) type Map = serde_json::Map<String, serde_json::Value>;
 
 /// One sidecar: what it is, who gets it, and what it may cost.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema), schemars(title = "Sidecar policy"))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Policy {
     /// Version of this shape.
@@ -21,7 +24,8 @@ pub struct Policy {
 }
 
 /// Versions of the document that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum ApiVersion {
     /// The only one so far.
     #[serde(rename = "ecs-sidecar/v1")]
@@ -29,7 +33,8 @@ pub enum ApiVersion {
 }
 
 /// Kinds of documents that are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum PolicyKind {
     /// The only one so far.
     SidecarPolicy,
@@ -37,15 +42,18 @@ pub enum PolicyKind {
 
 /// What identifies the policy.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Metadata {
     /// Letters, digits, underscores and hyphens; `true` and `false` are taken.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::POLICY_NAME)))]
     #[serde(deserialize_with = "validate::policy_name")]
     pub name: String,
 }
 
 /// What the policy asks for.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Spec {
     /// Whether definitions have to ask.
@@ -60,6 +68,7 @@ pub struct Spec {
     /// The sidecar's image.
     pub image: Image,
     /// The sidecar, as ECS spells a container definition, without image and logs.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::container"))]
     #[serde(deserialize_with = "validate::sidecar")]
     pub container: Map,
     /// What the app's containers get.
@@ -80,7 +89,8 @@ pub struct Spec {
 }
 
 /// Whether definitions have to ask for the sidecar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Mode {
     /// Only definitions that ask.
@@ -91,7 +101,8 @@ pub enum Mode {
 }
 
 /// When a changed policy reaches a definition that already has its sidecar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Updates {
     /// When its owner registers it anew.
@@ -103,6 +114,7 @@ pub enum Updates {
 
 /// Which definitions may have the sidecar.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Selector {
     /// Globs of families; one has to match.
@@ -133,7 +145,8 @@ impl Default for Selector {
 }
 
 /// What a task can be made for. Managed instances are left out: ECS runs daemons there by itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "UPPERCASE")]
 pub enum Target {
     /// Fargate.
@@ -145,7 +158,8 @@ pub enum Target {
 }
 
 /// Architectures of tasks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Architecture {
     /// 64-bit Intel and AMD; what ECS takes when nothing is said.
     #[serde(rename = "X86_64")]
@@ -156,7 +170,8 @@ pub enum Architecture {
 }
 
 /// Network modes in which a sidecar can be reached without being the instance's.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkModeName {
     /// Shared loopback interface.
@@ -167,9 +182,11 @@ pub enum NetworkModeName {
 
 /// The sidecar's image.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Image {
     /// Registry, repository and tag as they are upstream: `public.ecr.aws/xray/aws-xray-daemon:3.x`.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::UPSTREAM)))]
     #[serde(deserialize_with = "validate::upstream")]
     pub upstream: String,
     /// Whether the definition names the tag or what it stands for.
@@ -179,12 +196,14 @@ pub struct Image {
     #[serde(default)]
     pub cache_rule: CacheRuleWish,
     /// How often the tag is looked up upstream again, in hours: 24 to 8760. ECR itself asks no more than once a day.
+    #[cfg_attr(feature = "schema", schemars(range(min = 24, max = 8760)))]
     #[serde(default = "validate::usual_refresh_hours", deserialize_with = "validate::refresh_hours")]
     pub refresh_hours: u32,
 }
 
 /// How the image is referred to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Pin {
     /// By its tag; ECS resolves it once a deployment.
@@ -195,7 +214,8 @@ pub enum Pin {
 }
 
 /// What to do where no pull-through cache rule stands for the image's registry.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum CacheRuleWish {
     /// Leave the definition alone: the account's rules are somebody else's.
@@ -207,6 +227,7 @@ pub enum CacheRuleWish {
 
 /// What the app's containers get.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Application {
     /// Environment variables.
@@ -218,9 +239,11 @@ pub struct Application {
 
 /// An environment variable for the app's containers.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Variable {
     /// Its name.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::VARIABLE_NAME)))]
     #[serde(deserialize_with = "validate::variable_name")]
     pub name: String,
     /// Its value; `${sidecar}` is the container's name.
@@ -235,7 +258,8 @@ fn all_network_modes() -> Vec<NetworkModeName> {
 }
 
 /// Whether the app's containers wait for the sidecar.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub enum Dependency {
     /// They do not: an app must start without its sidecar.
     #[default]
@@ -248,6 +272,7 @@ pub enum Dependency {
 
 /// What the roles get.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct Permissions {
     /// Whether missing policies are attached or only named.
@@ -257,17 +282,21 @@ pub struct Permissions {
     /// The same for the execution role, beside the stack's own policy for the sidecar's repository.
     pub execution_role: Vec<String>,
     /// Task role for Fargate definitions that have none.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::ROLE)))]
     #[serde(deserialize_with = "validate::role")]
     pub default_task_role: Option<String>,
     /// Execution role for Fargate definitions that have none.
+    #[cfg_attr(feature = "schema", schemars(regex(pattern = schema::ROLE)))]
     #[serde(deserialize_with = "validate::role")]
     pub default_execution_role: Option<String>,
     /// Whether the instance's role will do where a definition for EC2 or EXTERNAL has no task role.
+    #[serde(deserialize_with = "validate::unquoted")]
     pub trust_instance_role: bool,
 }
 
 /// How missing permissions are dealt with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum PermissionsMode {
     /// Attach what is missing.
@@ -278,7 +307,8 @@ pub enum PermissionsMode {
 }
 
 /// What to do where the task's memory has no room for the sidecar's reservation.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase")]
 pub enum Capacity {
     /// Reserve nothing in a task that has a size of its own.
@@ -291,12 +321,15 @@ pub enum Capacity {
 }
 
 /// The largest size that a task may be given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Ceiling {
     /// CPU units.
+    #[serde(deserialize_with = "validate::unquoted")]
     pub cpu: u64,
     /// MiB.
+    #[serde(deserialize_with = "validate::unquoted")]
     pub memory: u64,
 }
 
@@ -314,28 +347,33 @@ pub enum Logging {
 
 /// A log configuration as ECS spells it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct LogConfiguration {
     /// The driver.
     pub log_driver: String,
     /// Its options; `${region}` and `${sidecar}` are filled in.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "validate::log_options")]
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::log_options"))]
     pub options: Map,
 }
 
 /// What is done where the sidecar would log to a group that does not exist.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 pub struct LogGroupRule {
     /// Make it, or leave the definition alone.
     pub missing: MissingLogGroup,
     /// Days that lines are kept in a group that is made; for ever if nothing is said.
+    #[cfg_attr(feature = "schema", schemars(schema_with = "schema::retention_days"))]
     #[serde(deserialize_with = "validate::retention_days")]
     pub retention_days: Option<u32>,
 }
 
 /// What is done where a log group does not exist.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum MissingLogGroup {
     /// The definition is left alone: its tasks would not start.

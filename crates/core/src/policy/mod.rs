@@ -3,14 +3,21 @@
 //! Knows: what a policy may say, and that it may never give a container rights over the host. Must not know: task
 //! definitions, and what an account allows (that is [`Bounds`](crate::bounds::Bounds)).
 
+mod advice;
 mod document;
+#[cfg(feature = "schema")]
+mod schema;
 mod validate;
 
+pub use advice::{Advice, advice};
 pub use document::{
     Application, Architecture, CacheRuleWish, Capacity, Ceiling, Dependency, Image, LogConfiguration, LogGroupRule,
     Logging, Metadata, MissingLogGroup, Mode, NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Selector,
     Spec, Target, Updates, Variable,
 };
+
+#[cfg(feature = "schema")]
+pub use schema::schema;
 
 use crate::image::Upstream;
 
@@ -36,13 +43,30 @@ pub enum PolicyError {
 }
 
 /// Policies that come with the program: name and document.
-pub const PRESETS: [(&str, &str); 1] = [("xray-daemon", include_str!("../../presets/xray-daemon.yaml"))];
+pub const PRESETS: [(&str, &str); 3] = [
+    ("xray-daemon", include_str!("../../presets/xray-daemon.yaml")),
+    ("adot-collector", include_str!("../../presets/adot-collector.yaml")),
+    ("cloudwatch-agent", include_str!("../../presets/cloudwatch-agent.yaml")),
+];
+
+/// The order in which policies are tried: those of the table by name, compared byte by byte, then the stack's own. A
+/// policy of the table that has the name of the stack's own stands in its place.
+pub fn in_order(table: impl IntoIterator<Item = Policy>, own: Policy) -> Vec<Policy> {
+    let mut policies: Vec<Policy> = table.into_iter().collect();
+    policies.sort_by(|one, other| one.name().cmp(other.name()));
+    if policies.iter().all(|policy| policy.name() != own.name()) {
+        policies.push(own);
+    }
+    policies
+}
 
 impl Policy {
     /// Reads a policy from YAML; JSON is YAML too.
     pub fn parse(text: &str) -> Result<Self, PolicyError> {
         let mut place = String::new();
-        serde_saphyr::with_deserializer_from_str(text, |deserializer| {
+        // A string that looks like a number or a boolean has to be quoted, as in every other reader's YAML.
+        let options = serde_saphyr::options! { no_schema: true };
+        serde_saphyr::with_deserializer_from_str_with_options(text, options, |deserializer| {
             serde_path_to_error::deserialize(deserializer).map_err(|error: serde_path_to_error::Error<_>| {
                 place = error.path().to_string();
                 error.into_inner()

@@ -1,20 +1,21 @@
 //! What no policy may ask for, whoever wrote it. Judged while the document is read, so that errors know their line.
 
 use super::document::{Map, Variable};
-use crate::check::check;
+use crate::check::shape::{Shape, json_type};
+use crate::check::{check, model};
 use crate::definition::TaskDefinition;
 use crate::ids::RoleRef;
 use crate::image::Upstream;
 use crate::keys::{container, nested, task};
 use crate::names;
-use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error, MapAccess, Visitor};
 use serde_json::{Value, json};
 
 /// Members that a policy's container may have. Whoever may write a policy can put a container beside every app, so
 /// this lists what is harmless rather than what is not: no privileges, devices, capabilities, volumes of anybody, and
 /// nothing that the plan itself decides (image, logs, links, dependencies); and no secrets, which the app's execution
 /// role would fetch for whoever writes the policy.
-const ALLOWED: [&str; 19] = [
+pub(super) const ALLOWED: [&str; 19] = [
     container::NAME,
     container::CPU,
     container::MEMORY,
@@ -38,12 +39,25 @@ const ALLOWED: [&str; 19] = [
 
 /// The name of a policy.
 pub(super) fn policy_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    let name = String::deserialize(deserializer)?;
+    let name = match Value::deserialize(deserializer)? {
+        Value::String(name) => name,
+        Value::Number(number) => {
+            return Err(D::Error::custom(format!("must be a string, so {number} stands in quotes")));
+        }
+        // Taken, or missing.
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    };
     let taken = ["true", "false"].contains(&name.to_ascii_lowercase().as_str());
     if is_name(&name) && !taken {
         return Ok(name);
     }
     Err(D::Error::custom("must be letters, digits, underscores and hyphens, and neither true nor false"))
+}
+
+/// A number or a boolean as it is. The YAML reader would take one in quotes too, and other readers would not.
+pub(super) fn unquoted<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    T::deserialize(value).map_err(D::Error::custom)
 }
 
 /// The upstream of an image.
@@ -60,22 +74,31 @@ pub(super) fn usual_refresh_hours() -> u32 {
 
 /// How often a tag is looked up upstream, in hours. Below a day ECR would answer from its cache.
 pub(super) fn refresh_hours<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    let hours = u32::deserialize(deserializer)?;
+    let hours: u32 = unquoted(deserializer)?;
     if (24..=8760).contains(&hours) { Ok(hours) } else { Err(D::Error::custom("must be 24 to 8760 hours")) }
 }
 
 /// What CloudWatch Logs takes as a group's retention, in days (API reference, PutRetentionPolicy).
-const RETENTIONS: [u32; 22] =
+pub(super) const RETENTIONS: [u32; 22] =
     [1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653];
 
 /// The retention of a log group, in days.
 pub(super) fn retention_days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::Error> {
-    let days = Option::<u32>::deserialize(deserializer)?;
+    let days: Option<u32> = unquoted(deserializer)?;
     if days.is_none_or(|days| RETENTIONS.contains(&days)) {
         return Ok(days);
     }
     let allowed: Vec<String> = RETENTIONS.iter().map(u32::to_string).collect();
     Err(D::Error::custom(format!("must be one of {}", allowed.join(", "))))
+}
+
+/// The options of a log driver.
+pub(super) fn log_options<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map, D::Error> {
+    let options = Map::deserialize(deserializer)?;
+    match options.iter().find(|(_, value)| !value.is_string()) {
+        Some((option, _)) => Err(D::Error::custom(format!("{option} must be a string, so in quotes"))),
+        None => Ok(options),
+    }
 }
 
 /// The name of an environment variable.
@@ -102,7 +125,7 @@ pub(super) fn sidecar<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Map,
                     return Err(A::Error::unknown_field(&key, &ALLOWED));
                 }
                 let value: Value = members.next_value()?;
-                if let Some(problem) = problem_of(&key, &value) {
+                if let Some(problem) = problem_of(&key, &value).or_else(|| unlike_ecs(&key, &value)) {
                     return Err(A::Error::custom(format!("{key} {problem}")));
                 }
                 sidecar.insert(key, value);
@@ -139,6 +162,38 @@ fn problem_of(key: &str, value: &Value) -> Option<String> {
         _ => "must be a whole number",
     };
     (!fine).then(|| wanted.to_owned())
+}
+
+/// What ECS's model has otherwise. In a definition nothing said may be spelled in many ways, which [`check`] passes; in
+/// a policy it is left out, so that a key without a value is told.
+fn unlike_ecs(key: &str, value: &Value) -> Option<String> {
+    let field = model::CONTAINER.iter().find(|field| field.name == key)?;
+    unlike(value, &field.shape).map(|(place, wanted)| format!("{place}must be {wanted}"))
+}
+
+/// The place within the value that has another type than its shape, and what it should be.
+fn unlike(value: &Value, shape: &Shape) -> Option<(String, String)> {
+    let within = |step: String| move |(place, wanted): (String, String)| (format!("{step}{place}"), wanted);
+    match (shape, value) {
+        (Shape::Choice(words), Value::String(word)) => {
+            (!words.contains(&word.as_str())).then(|| (String::new(), format!("one of {}", words.join(", "))))
+        }
+        (Shape::Text | Shape::Prefix(..), Value::String(_))
+        | (Shape::Whole(..), Value::Number(_))
+        | (Shape::Flag, Value::Bool(_)) => None,
+        (Shape::Map, Value::Object(members)) => {
+            members.iter().find_map(|(key, member)| unlike(member, &Shape::Text).map(within(format!("[{key}] "))))
+        }
+        (Shape::List(shape) | Shape::Named(shape), Value::Array(items)) => {
+            items.iter().enumerate().find_map(|(index, item)| unlike(item, shape).map(within(format!("[{index}] "))))
+        }
+        (Shape::Object(fields), Value::Object(members)) => fields.iter().find_map(|field| {
+            let member = members.get(field.name)?;
+            unlike(member, &field.shape).map(within(format!("{} ", field.name)))
+        }),
+        (_, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_))
+        | (_, Value::Array(_) | Value::Object(_)) => Some((String::new(), json_type(shape).label().to_owned())),
+    }
 }
 
 /// What ECS would refuse of the container wherever it is added, or else each definition would be told to be at fault.

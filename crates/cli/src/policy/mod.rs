@@ -1,0 +1,25 @@
+//! `policy`: policies by themselves, and which of them wins for a definition. Nothing is asked of AWS.
+
+mod explain;
+mod validate;
+
+use crate::arguments::PolicyVerb;
+use crate::error::Error;
+use ecs_sidecar_core::policy::schema;
+use std::io::Write;
+use std::process::ExitCode;
+
+/// Runs one of the verbs.
+pub(crate) fn run(verb: &PolicyVerb, out: &mut dyn Write) -> Result<ExitCode, Error> {
+    match verb {
+        PolicyVerb::Validate(arguments) => validate::run(arguments, out),
+        PolicyVerb::Schema => print(&schema(), out).map(|()| ExitCode::SUCCESS),
+        PolicyVerb::Explain(arguments) => explain::run(arguments, out),
+    }
+}
+
+fn print(answer: &impl serde::Serialize, out: &mut dyn Write) -> Result<(), Error> {
+    let text = serde_json::to_string_pretty(answer).expect("an answer is plain JSON");
+    writeln!(out, "{text}")?;
+    Ok(())
+}
