@@ -10,7 +10,7 @@ use crate::settings::Settings;
 use crate::table::{ID, Item, STANDING, Table};
 use ecs_sidecar_core::digest::Digest;
 use ecs_sidecar_core::plan;
-use ecs_sidecar_core::policy::Policy;
+use ecs_sidecar_core::policy::{Policy, in_order};
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -78,15 +78,17 @@ impl Standing {
 
     fn new(settings: &Settings, switch: Switch, stored: Vec<StoredPolicy>) -> Self {
         let mut plan = settings.plan.clone();
-        let mut policies = Vec::new();
+        let mut table = Vec::new();
         for stored in stored.iter().filter(|stored| !stored.deleting) {
             let Ok(mut policy) = Policy::parse(&stored.text) else { continue };
             settings.overrides.apply(&mut policy);
-            policies.push(policy);
+            table.push(policy);
         }
         plan.deleted = stored.iter().filter(|stored| stored.deleting).map(|stored| stored.name.clone()).collect();
-        let own = std::mem::take(&mut plan.policies);
-        policies.extend(own.into_iter().filter(|own| stored.iter().all(|stored| stored.name != own.name())));
+        // One that cannot be read keeps the stack's own of that name away too; once it is deleted, that is back.
+        let replaces = |stored: &StoredPolicy, own: &Policy| !stored.deleting && stored.name == own.name();
+        let own = plan.policies.pop().filter(|own| !stored.iter().any(|stored| replaces(stored, own)));
+        let mut policies = in_order(table, own);
         if switch.uninstalling {
             plan.deleted.extend(policies.drain(..).map(|policy| policy.name().to_owned()));
         }

@@ -401,7 +401,9 @@ impl Work<'_> {
         if self.state.queued == 0 {
             for stored in self.standing.stored.iter().filter(|stored| stored.deleting) {
                 let injected = |row: &Row| row.told.injected.as_deref() == Some(stored.name.as_str());
-                if !self.rows.values().any(injected) && self.sweeper.table.forget_policy(stored).await? {
+                // Where the stack has a policy of that name, its sidecars stay.
+                let is_clean = !self.standing.plan.deletes(&stored.name) || !self.rows.values().any(injected);
+                if is_clean && self.sweeper.table.forget_policy(stored).await? {
                     gone.push(stored.name.clone());
                 }
             }

@@ -142,9 +142,10 @@ pub(crate) fn choose<'a>(source: &TaskDefinition, undone: Option<&Undone>, setti
         return Chosen::have(rule, policy);
     }
     match candidates().next() {
+        // What is being deleted goes, whatever another policy would have to say.
+        Some(_) | None if deleted => Chosen::have_not(ChoiceRule::PolicyDeleted, Reason::PolicyDeleted),
         // Its refusal is the one to tell.
         Some(first) => Chosen::have(ChoiceRule::NoneSelects, first),
-        None if deleted => Chosen::have_not(ChoiceRule::PolicyDeleted, Reason::PolicyDeleted),
         None => Chosen::refused(without, Reason::NotRequested),
     }
 }

@@ -264,7 +264,7 @@ fn a_sidecar_stays_where_something_else_than_the_selector_is_in_the_way() {
 #[test]
 fn the_table_comes_first_by_name_and_then_the_stacks_own() {
     let order = |table: &[&str], own: &str| {
-        let policies = ecs_sidecar_core::policy::in_order(table.iter().map(|name| policy(name)), policy(own));
+        let policies = ecs_sidecar_core::policy::in_order(table.iter().map(|name| policy(name)), Some(policy(own)));
         policies.iter().map(|policy| policy.name().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(order(&[], "a"), ["a"]);

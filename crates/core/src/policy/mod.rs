@@ -51,12 +51,11 @@ pub const PRESETS: [(&str, &str); 3] = [
 
 /// The order in which policies are tried: those of the table by name, compared byte by byte, then the stack's own. A
 /// policy of the table that has the name of the stack's own stands in its place.
-pub fn in_order(table: impl IntoIterator<Item = Policy>, own: Policy) -> Vec<Policy> {
+pub fn in_order(table: impl IntoIterator<Item = Policy>, own: Option<Policy>) -> Vec<Policy> {
     let mut policies: Vec<Policy> = table.into_iter().collect();
     policies.sort_by(|one, other| one.name().cmp(other.name()));
-    if policies.iter().all(|policy| policy.name() != own.name()) {
-        policies.push(own);
-    }
+    let own = own.filter(|own| policies.iter().all(|policy| policy.name() != own.name()));
+    policies.extend(own);
     policies
 }
 
