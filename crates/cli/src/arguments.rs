@@ -263,6 +263,13 @@ pub(crate) struct DoctorArguments {
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: DoctorFormat,
 
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+}
+
+/// How AWS is asked, as the AWS CLI has it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct AwsArguments {
     /// Region to look at [default: AWS_REGION, then that of the profile]
     #[arg(long, value_name = "REGION", help_heading = "How AWS is asked")]
     pub(crate) region: Option<Region>,
@@ -274,6 +281,17 @@ pub(crate) struct DoctorArguments {
     /// Endpoint of all services, for emulators [default: AWS_ENDPOINT_URL]
     #[arg(long, value_name = "URL", help_heading = "How AWS is asked")]
     pub(crate) endpoint_url: Option<String>,
+}
+
+/// The operator that is asked.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct StackArguments {
+    /// Name of the operator's CloudFormation stack [default: ECS_SIDECAR_STACK, then ecs-sidecar]
+    #[arg(long, value_name = "NAME", env = "ECS_SIDECAR_STACK", hide_env = true, hide_default_value = true, default_value = ecs_sidecar_core::names::OPERATOR, help_heading = "How AWS is asked")]
+    pub(crate) stack: String,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

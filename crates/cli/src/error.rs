@@ -44,6 +44,14 @@ pub(crate) enum Error {
     },
     #[error(transparent)]
     Doctor(#[from] DoctorError),
+    #[error(transparent)]
+    Call(#[from] ecs_sidecar_aws::Error),
+    #[error("there is no operator {stack} in {region}")]
+    NoStack { stack: String, region: ecs_sidecar_core::ids::Region },
+    #[error("the operator {stack} has no table")]
+    NoTable { stack: String },
+    #[error("{function} failed ({kind}): {message}")]
+    Function { function: String, kind: String, message: String },
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error("cannot write the answer")]
@@ -66,6 +74,15 @@ impl Error {
             Self::Doctor(DoctorError::Call(_)) => {
                 Some("whose credentials are these? `aws sts get-caller-identity` tells".to_owned())
             }
+            Self::Call(error) if error.label() == "unavailable" => {
+                Some("has `aws sts get-caller-identity` an answer here, with the same profile and Region?".to_owned())
+            }
+            Self::Call(_) => Some("whose credentials are these? `aws sts get-caller-identity` tells".to_owned()),
+            Self::NoStack { .. } => {
+                Some("--stack, --region and --profile choose another one; the README tells how to deploy it".to_owned())
+            }
+            Self::NoTable { .. } => Some("it is older than this program; update the stack".to_owned()),
+            Self::Function { function, .. } => Some(format!("its log is in /aws/lambda/{function}")),
             Self::Doctor(DoctorError::NoSuch { .. }) => {
                 Some("is it in this account and Region? --profile and --region choose others".to_owned())
             }
@@ -114,7 +131,11 @@ impl Error {
             | Self::Policy { .. }
             | Self::Doctor(DoctorError::OtherVpc { .. }) => 1,
             Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
-            | Self::Runtime(_) => 2,
+            | Self::Runtime(_)
+            | Self::Call(_)
+            | Self::NoStack { .. }
+            | Self::NoTable { .. }
+            | Self::Function { .. } => 2,
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }

@@ -8,6 +8,7 @@ mod doctor;
 mod error;
 mod input;
 mod mask;
+mod online;
 mod policy;
 mod reference;
 mod site;
