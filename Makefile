@@ -57,7 +57,7 @@ test-rust: ## Unit, property, case and CLI tests
 
 .PHONY: test-alone
 test-alone: ## Each crate builds alone, without what another one switches on
-	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar-doctor ecs-sidecar ecs-sidecar-reconcile; do \
+	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar-doctor ecs-sidecar ecs-sidecar-reconcile ecs-sidecar-sweep; do \
 	  cargo check --locked --package $$crate || exit 1; done
 
 .PHONY: test-program

@@ -68,21 +68,22 @@ GRANTED = {
 ROWS = {
     "OperatorRole": {
         ("Query", None): {"standing"},
-        ("GetItem", None): {"standing", "family", "image", "pace"},
-        ("UpdateItem", None): {"family", "pace"},
+        ("GetItem", None): {"standing", "family", "image"},
+        ("PutItem", None): {"family"},
+        ("UpdateItem", None): {"pace"},
         ("UpdateItem", "MayWarm"): {"image"},
     },
     "SweepRole": {
         ("Query", None): {"standing", "family"},
-        ("GetItem", None): {"sweep", "pace"},
-        ("UpdateItem", None): {"sweep", "pace", "family"},
+        ("GetItem", None): {"sweep", "standing", "family", "image"},
+        ("PutItem", None): {"sweep"},
+        ("UpdateItem", None): {"pace"},
         ("DeleteItem", None): {"family", "standing"},
     },
     "PolicyWriterRole": {
         ("Query", None): {"*"},
         ("GetItem", None): {"*"},
         ("PutItem", None): {"standing"},
-        ("UpdateItem", None): {"standing"},
     },
 }
 ITEM_CALLS = re.compile(r"dynamodb:(Query|GetItem|PutItem|UpdateItem|DeleteItem)")
@@ -194,7 +195,6 @@ def test_only_people_write_what_is_wanted():
     }
     assert writers == {
         ("PolicyWriterRole", "PutItem"),
-        ("PolicyWriterRole", "UpdateItem"),
         ("SweepRole", "DeleteItem"),
     }
 
