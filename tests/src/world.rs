@@ -29,7 +29,7 @@ pub(crate) mod view;
 
 use crate::world::answer::ServiceError;
 use crate::world::call::{Call, Fault, Service};
-use crate::world::clock::{Buckets, Clock, lock};
+use crate::world::clock::{Bucket, Buckets, Clock, lock};
 use crate::world::lambda::Answering;
 use crate::world::state::{Place, State};
 use sha2::{Digest, Sha256};
@@ -279,6 +279,13 @@ impl World {
     pub fn meter_calls(&self) {
         *lock(&self.shared.buckets) = Buckets::default();
         lock(&self.shared.rules).metered = true;
+    }
+
+    /// Pays for a call as ECS would have it paid for; `false`: the caller would be throttled.
+    pub fn pays_for(&self, operation: &str) -> bool {
+        let bucket = Bucket::of(operation).filter(|_| lock(&self.shared.rules).metered);
+        let now = self.shared.clock.since_epoch();
+        bucket.is_none_or(|bucket| lock(&self.shared.buckets).take(&self.place, bucket, now))
     }
 
     /// Denies an operation to everybody, on one target (as [`Call::target`] has it) or on all.

@@ -35,11 +35,10 @@ pub(crate) fn is_due(row: &Row, standing: &Standing, now: u64) -> bool {
     if row.lease.is_some() && !row.is_leased(now) {
         return true;
     }
-    let reason = row.told.reason.as_deref();
     match state {
         State::Failing if !waits_for_its_next_try(row, standing, now) => return true,
-        State::Pending if reason == Some(Reason::Paused.label()) => return !standing.switch.paused,
-        State::Pending if waits(reason) && seen + WAITING <= now => return true,
+        State::Pending if row.told.reason.as_deref() == Some(Reason::Paused.label()) => return !standing.switch.paused,
+        State::Pending if is_waiting(row) && seen + WAITING <= now => return true,
         State::Gone => return false,
         State::Covered | State::Outdated | State::Pending | State::Skipped | State::Failing => {}
     }
@@ -52,9 +51,11 @@ pub(crate) fn waits_for_its_next_try(row: &Row, standing: &Standing, now: u64) -
     row.state == Some(State::Failing) && same && row.next_try.is_some_and(|at| at > now)
 }
 
-/// Whether what is in the way passes by itself: then a message in the queue is to bring the family again.
-fn waits(reason: Option<&str>) -> bool {
-    Reason::ALL.iter().any(|known| known.passes() && Some(known.label()) == reason)
+/// Whether what is in the way passes by itself, so that a message in the queue is to bring the family again.
+pub(crate) fn is_waiting(row: &Row) -> bool {
+    let reason = row.told.reason.as_deref();
+    let passes = |known: &&Reason| known.passes() && **known != Reason::Paused;
+    row.state == Some(State::Pending) && Reason::ALL.iter().filter(passes).any(|known| Some(known.label()) == reason)
 }
 
 /// The family's latest turn of the whole looks, which are spread over a day by its name.

@@ -112,7 +112,7 @@ fn shown(digest: ImageDigest) -> StoredImage {
 
 /// The id of an image's record.
 pub(crate) fn record_id(registry: &AccountId, repository: &str, tag: &str) -> String {
-    format!("image#{registry}/{repository}:{tag}")
+    format!("{registry}/{repository}:{tag}")
 }
 
 /// An image with its architectures: their manifests, as far as those are in the registry.

@@ -23,8 +23,9 @@ const ECS: &str = "ecs";
 /// Registrations a second that ECS takes in the long run (aws-facts: one, after a burst of 20).
 const WRITES_A_SECOND: f64 = 1.0;
 
-/// How many writes of a sweep may be ahead of its share: messages do not come to the millisecond.
-const AHEAD: u64 = 5;
+/// How many writes of a sweep may be ahead of its share, and for how many milliseconds at least: messages do not come to
+/// the millisecond, and SQS delays them by whole seconds.
+const AHEAD: (u64, u64) = (5, 2000);
 
 /// How far events may push the share's schedule into the future. Beyond it a sweep would starve.
 const LONGEST_DEBT: Duration = Duration::from_secs(300);
@@ -74,7 +75,7 @@ impl Table {
         for _ in 0..ATTEMPTS {
             let now = self.clock.milliseconds();
             let limit = match urgency {
-                Urgency::Sweep => now + AHEAD * interval,
+                Urgency::Sweep => now + (AHEAD.0 * interval).max(AHEAD.1),
                 Urgency::Event => now + duration_ms(LONGEST_DEBT),
             };
             // The share is unused: the schedule begins anew.

@@ -9,7 +9,7 @@
 
 use crate::clients::{CALL, Clients};
 use crate::deadline::Deadline;
-use crate::due::{differs, is_due, is_forgotten, waits_for_its_next_try};
+use crate::due::{differs, is_due, is_forgotten, is_waiting, waits_for_its_next_try};
 use crate::ecs::{Ecs, Page};
 use crate::error::Error;
 use crate::pace::{Urgency, interval};
@@ -23,6 +23,7 @@ use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::state::State;
 use serde::Serialize;
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -55,6 +56,9 @@ const AGAIN: &str = r#"{"name":"Again"}"#;
 
 /// How long after the last queued family another round looks whether all came to an end, in seconds.
 const SETTLE: u64 = 30;
+
+/// After how many seconds another round looks whether what waited at the end of this one has come to its end.
+const WAITS: u32 = 300;
 
 /// Reads a second that ECS takes in the long run (aws-facts: 20, after a burst of 50).
 const READS_A_SECOND: f64 = 20.0;
@@ -276,7 +280,10 @@ impl Work<'_> {
     async fn list_revisions(&mut self) -> Result<(), Stop> {
         loop {
             let page = self.page(async |ecs, token| ecs.revisions_page(token).await).await?;
-            for (family, number) in from(&page.items, self.state.after.as_deref(), |(family, _)| family.as_str()) {
+            let after = self.state.after.clone();
+            for (family, number) in
+                from(&page.items, after.as_deref(), Ordering::Greater, |(family, _)| family.as_str())
+            {
                 if self.state.after.as_deref() != Some(family.as_str()) {
                     self.state.families += 1;
                     self.compare(family, *number).await?;
@@ -293,7 +300,8 @@ impl Work<'_> {
     async fn list_families(&mut self) -> Result<(), Stop> {
         loop {
             let page = self.page(async |ecs, token| ecs.families_page(token).await).await?;
-            for family in from(&page.items, self.state.after.as_deref(), Family::as_str) {
+            let after = self.state.after.clone();
+            for family in from(&page.items, after.as_deref(), Ordering::Less, Family::as_str) {
                 self.sweeper.read_pause(1).await;
                 let newest = self.sweeper.clients.ecs.newest_number(family).await?;
                 self.state.families += 1;
@@ -413,9 +421,14 @@ impl Work<'_> {
         let Some(state) = self.sweeper.let_go(self.state).await? else {
             return Ok(report(&self.safe, "joined"));
         };
-        if state.again || state.queued > 0 {
+        let waits = self.rows.values().any(is_waiting);
+        if state.again || state.queued > 0 || waits {
             let settled = state.next_slot.saturating_sub(clock.milliseconds()) / 1000 + SETTLE;
-            let seconds = if state.again { 0 } else { u32::try_from(settled).unwrap_or(LONGEST_DELAY) };
+            let seconds = match (state.again, state.queued) {
+                (true, _) => 0,
+                (false, 0) => WAITS,
+                (false, _) => u32::try_from(settled).unwrap_or(LONGEST_DELAY),
+            };
             self.sweeper.own_queue.send_later(AGAIN.to_owned(), seconds).await?;
         }
         let mut states = BTreeMap::new();
@@ -426,10 +439,19 @@ impl Work<'_> {
     }
 }
 
-/// What follows the last family that was dealt with, if that is on this page; else all of it.
-fn from<'a, T>(items: &'a [T], after: Option<&str>, name: impl Fn(&T) -> &str) -> &'a [T] {
-    let last = items.iter().rposition(|item| after == Some(name(item)));
-    &items[last.map_or(0, |last| last + 1)..]
+/// What of a page was not dealt with yet, when `after` was the last family that was.
+///
+/// ECS lists by name. What is registered between two pages may shift them, so that families come a second time; those
+/// were queued, and the table need not know of it yet. Where a page is in no order, its part behind that family counts.
+fn from<'a, T>(items: &'a [T], after: Option<&str>, order: Ordering, name: impl Fn(&T) -> &str) -> &'a [T] {
+    let Some(after) = after else { return items };
+    let in_order = items.is_sorted_by(|one, other| [order, Ordering::Equal].contains(&name(one).cmp(name(other))));
+    let first = if in_order {
+        items.iter().position(|item| after.cmp(name(item)) == order).unwrap_or(items.len())
+    } else {
+        items.iter().rposition(|item| name(item) == after).map_or(0, |last| last + 1)
+    };
+    &items[first..]
 }
 
 /// The message by which a sweep goes on.
@@ -448,10 +470,17 @@ mod tests {
 
     #[test]
     fn a_page_goes_on_behind_the_last_family_that_was_dealt_with() {
-        let items = ["c", "b", "b", "a"];
-        let name = |item: &&'static str| -> &'static str { item };
-        assert_eq!(from(&items, Some("b"), |item| name(item)), ["a"]);
-        assert_eq!(from(&items, Some("z"), |item| name(item)), items);
-        assert_eq!(from(&items, None, |item| name(item)), items);
+        fn left<'a>(items: &'a [&'static str], after: &str, order: Ordering) -> &'a [&'static str] {
+            from(items, Some(after), order, |item| item)
+        }
+        let down = ["d", "c", "c", "a"];
+        assert_eq!(left(&down, "c", Ordering::Greater), ["a"]);
+        // What was last is gone, or the page begins behind it, or all of it came already.
+        assert_eq!(left(&down, "b", Ordering::Greater), ["a"]);
+        assert_eq!(left(&down, "e", Ordering::Greater), down);
+        assert!(left(&down, "a", Ordering::Greater).is_empty());
+        assert_eq!(left(&["a", "b", "c"], "a", Ordering::Less), ["b", "c"]);
+        assert_eq!(left(&["b", "a", "b", "c"], "b", Ordering::Less), ["c"], "in no order");
+        assert_eq!(from(&down, None, Ordering::Greater, |item| *item), down);
     }
 }

@@ -15,8 +15,8 @@ def test_the_image_is_fetched_through_a_rule_before_anything_refers_to_it(stack,
     made = [call.action for call in wire.calls]
     assert made.index("CreatePullThroughCacheRule") < made.index("RegisterTaskDefinition")
     assert made.count("CreatePullThroughCacheRule") == 1, "one rule for all families"
-    (item,) = stack.ministack.client("dynamodb").scan(TableName=stack.outputs["TableName"])["Items"]
-    assert item["id"]["S"] == f"image#{stack.ministack.account}/ecr-public/{REPOSITORY}:{TAG}"
+    (item,) = stack.table.rows("image")
+    assert item["id"]["S"] == f"{stack.ministack.account}/ecr-public/{REPOSITORY}:{TAG}"
     assert item["digest"]["S"] == image["imageDigest"]
     assert not {"leaseOwner", "leaseUntil", "fetched"} & set(item), "nobody fetches it any more"
 

@@ -1,5 +1,6 @@
 //! A world with a family, its roles and the image, and a reconciler that plays the deployed function in it.
 
+use aws_types::SdkConfig;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_aws::table::Table;
@@ -123,6 +124,11 @@ impl Stage {
         let mut items = self.world.items("operator");
         items.retain(|item| item.contains(&format!("\"kind\":{{\"S\":\"{kind}\"}}")));
         items
+    }
+
+    /// The operator's own view of the world.
+    pub(crate) fn session_config(&self) -> SdkConfig {
+        self.world.as_principal(SESSION).sdk_config()
     }
 
     /// The operator's table, as a person uses it.
@@ -286,7 +292,11 @@ pub(crate) fn web_on_instances() -> String {
 }
 
 pub(crate) fn revision_arn(number: u64) -> String {
-    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/web:{number}")
+    revision_of("web", number)
+}
+
+pub(crate) fn revision_of(family: &str, number: u64) -> String {
+    format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:{number}")
 }
 
 /// A revision with what Describe says of it.

@@ -1,0 +1,189 @@
+//! The whole machine on the world's clock: two queues, two functions, and people who come at their times.
+//!
+//! Nothing runs by itself. The clock goes from one thing that happens to the next, so that an hour takes no time.
+
+use crate::stage::{REGION, Stage, revision_of, web};
+use ecs_sidecar_aws::rows::Row;
+use ecs_sidecar_aws::sweep::Sweeper;
+use ecs_sidecar_aws::{Reconciler, settings};
+use ecs_sidecar_core::receipt;
+use ecs_sidecar_host::Invocation;
+use ecs_sidecar_reconcile::Handler;
+use ecs_sidecar_tests::{Status, World};
+use futures_util::FutureExt as _;
+use serde_json::{Value, json};
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// As the template has them.
+const VISIBILITY: Duration = Duration::from_secs(1080);
+const SWEEP_VISIBILITY: Duration = Duration::from_secs(5400);
+
+/// How often a message is delivered before it is a dead letter.
+const MOST_RECEIVES: u32 = 5;
+
+const INVOCATION: Invocation<'_> = Invocation { request_id: "run-1", until: None };
+
+/// What happens at a time.
+enum Happening {
+    /// A message is delivered, for the n-th time.
+    Message { queue: &'static str, body: String, receives: u32 },
+    /// Somebody does something.
+    Deed(Box<dyn Fn(&World)>),
+}
+
+pub(crate) struct Machine {
+    pub(crate) stage: Stage,
+    handler: Handler,
+    sweep: ecs_sidecar_sweep::Handler,
+    /// By time, and in the order in which they came about.
+    agenda: BTreeMap<(SystemTime, u64), Happening>,
+    counter: Cell<u64>,
+    /// Messages that were given up.
+    pub(crate) dead: Vec<String>,
+}
+
+impl Machine {
+    /// A machine with that policy (empty: the preset), an image and roles.
+    pub(crate) fn new(variables: &[(&str, &str)]) -> Self {
+        let queue = |name| format!("https://sqs.{REGION}.amazonaws.com/111122223333/{name}");
+        let (families, sweeps) = (queue("families"), queue("sweeps"));
+        let own = [(settings::QUEUE_URL, families.as_str()), (settings::SWEEP_QUEUE_URL, sweeps.as_str())];
+        let variables: Vec<(&str, &str)> = variables.iter().copied().chain(own).collect();
+        let stage = Stage::with_table(&variables);
+        assert_eq!((stage.world.add_queue("families"), stage.world.add_queue("sweeps")), (families, sweeps));
+        let (handler, sweep) = functions(&stage);
+        Self { stage, handler, sweep, agenda: BTreeMap::new(), counter: Cell::new(0), dead: Vec::new() }
+    }
+
+    /// Families `web-0000` and so on, each with one revision that asks for a sidecar.
+    pub(crate) fn register_families(&self, count: usize) {
+        for n in 0..count {
+            self.stage.world.register(&family(&name(n), "1")).unwrap();
+        }
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.stage.world.clock().now()
+    }
+
+    /// Has something happen after a while.
+    pub(crate) fn after(&mut self, seconds: u64, deed: impl Fn(&World) + 'static) {
+        let at = self.now() + Duration::from_secs(seconds);
+        self.put(at, Happening::Deed(Box::new(deed)));
+    }
+
+    /// Wakes the sweep, as the schedule does.
+    pub(crate) fn wake(&mut self) {
+        let (queue, body) = ("sweeps", r#"{"name":"Schedule"}"#.to_owned());
+        self.put(self.now(), Happening::Message { queue, body, receives: 0 });
+    }
+
+    fn put(&mut self, at: SystemTime, happening: Happening) {
+        self.counter.set(self.counter.get() + 1);
+        self.agenda.insert((at, self.counter.get()), happening);
+    }
+
+    /// Both functions are started anew: what they remembered is gone.
+    pub(crate) fn restart(&mut self) {
+        (self.handler, self.sweep) = functions(&self.stage);
+    }
+
+    /// Lets everything happen that is to happen, until nothing is left or the time is over.
+    pub(crate) async fn run(&mut self, longest: Duration) {
+        let end = self.now() + longest;
+        while let Some(((at, _), happening)) = self.agenda.pop_first() {
+            assert!(at <= end, "it does not come to an end");
+            if let Ok(wait) = at.duration_since(self.now()) {
+                self.stage.world.clock().advance(wait);
+            }
+            match happening {
+                Happening::Deed(deed) => deed(&self.stage.world),
+                Happening::Message { queue, body, receives } => self.deliver(queue, body, receives + 1).await,
+            }
+            for queue in ["families", "sweeps"] {
+                for message in self.stage.world.take_messages(queue) {
+                    let at = message.visible_at();
+                    self.put(at, Happening::Message { queue, body: message.body, receives: 0 });
+                }
+            }
+        }
+    }
+
+    async fn deliver(&mut self, queue: &'static str, body: String, receives: u32) {
+        let sent = self.now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
+        let record = json!({ "messageId": "m", "body": body, "attributes": { "SentTimestamp": sent } });
+        let batch = json!({ "Records": [record] });
+        let done = if queue == "families" {
+            let answer = AssertUnwindSafe(self.handler.handle(&batch, INVOCATION)).catch_unwind().await;
+            matches!(answer, Ok(Ok(answer)) if answer == json!({ "batchItemFailures": [] }))
+        } else {
+            let answer = AssertUnwindSafe(self.sweep.handle(&batch, INVOCATION)).catch_unwind().await;
+            matches!(answer, Ok(Ok(_)))
+        };
+        if done {
+            return;
+        }
+        self.restart();
+        if receives == MOST_RECEIVES {
+            return self.dead.push(body);
+        }
+        let at = self.now() + if queue == "families" { VISIBILITY } else { SWEEP_VISIBILITY };
+        self.put(at, Happening::Message { queue, body, receives });
+    }
+
+    /// Asks the sweep for something, as a person does.
+    pub(crate) async fn ask(&self, payload: Value) -> Value {
+        self.sweep.handle(&payload, INVOCATION).await.unwrap()
+    }
+
+    pub(crate) async fn rows(&self) -> Vec<Row> {
+        self.stage.table().rows().await.unwrap()
+    }
+
+    /// The newest ACTIVE revision of each family, as ECS describes it but for what differs between accounts' times.
+    pub(crate) fn newest(&self, count: usize) -> Vec<(String, Value)> {
+        let newest = |n: usize| {
+            let view = self.stage.world.newest_active(&name(n)).unwrap();
+            let text: Value = serde_json::from_str(&view.text).unwrap();
+            let mut text = text.as_object().unwrap().clone();
+            text.retain(|key, _| {
+                !["taskDefinitionArn", "revision", "registeredAt", "registeredBy"].contains(&key.as_str())
+            });
+            (name(n), Value::Object(text))
+        };
+        (0..count).map(newest).collect()
+    }
+
+    /// That each family has one patch, made of its first revision, and nothing else.
+    #[track_caller]
+    pub(crate) fn assert_each_patched_once(&self, count: usize, about: &str) {
+        for n in 0..count {
+            let name = name(n);
+            let revisions = self.stage.world.revisions(&name);
+            let active: Vec<_> = revisions.iter().filter(|view| view.status == Status::Active).collect();
+            let ours: Vec<_> = active.iter().filter_map(|view| receipt::ours(&crate::stage::parsed(view))).collect();
+            assert_eq!((active.len(), ours.len()), (2, 1), "{about}: {name}");
+            assert_eq!(ours[0].source.arn.as_deref(), Some(revision_of(&name, 1).as_str()), "{about}: {name}");
+        }
+    }
+}
+
+fn functions(stage: &Stage) -> (Handler, ecs_sidecar_sweep::Handler) {
+    let reconciler: Reconciler = stage.another();
+    let settings = reconciler.settings().clone();
+    let sweeper = Sweeper::new(&stage.session_config(), settings).unwrap();
+    (Handler::new(reconciler), ecs_sidecar_sweep::Handler::new(sweeper, stage.another()))
+}
+
+/// The n-th family.
+pub(crate) fn name(n: usize) -> String {
+    format!("web-{n:04}")
+}
+
+/// A registration of that family.
+pub(crate) fn family(name: &str, version: &str) -> String {
+    web(version).replace("\"family\":\"web\"", &format!("\"family\":\"{name}\""))
+}
