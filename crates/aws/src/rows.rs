@@ -5,7 +5,7 @@
 //! | attribute | type | of an item of kind `family`, whose id is the family |
 //! | --- | --- | --- |
 //! | `state` | S | `covered`, `outdated`, `pending`, `skipped`, `failing`, `gone` |
-//! | `decision`, `reason`, `message` | S | the last decision, as reports have it; for a failure the error's kind as the reason |
+//! | `decision`, `reason`, `message` | S | the last decision, as reports have it; for a failure the error's kind as the reason, for a covered family none |
 //! | `policy`, `digest` | S | the policy that decided, and the digest of what it wants |
 //! | `injected` | S | the policy whose sidecar the newest revision has |
 //! | `source`, `patched` | S | ARNs: the owner's newest revision, and ours that was made from it |
@@ -229,8 +229,18 @@ impl Table {
     /// changed, or if somebody else has the right. `None`: nothing was written; else the row as it is now.
     ///
     /// Errors: those of [`Table::put`].
-    pub(crate) async fn note(&self, row: &Row, told: Told, state: State, deeds: Deeds) -> Result<Option<Row>, Error> {
+    pub(crate) async fn note(
+        &self,
+        row: &Row,
+        mut told: Told,
+        state: State,
+        deeds: Deeds,
+    ) -> Result<Option<Row>, Error> {
         let now = self.clock.now();
+        if state == State::Covered {
+            // Just injected or found to be up to date: that is the same state.
+            told.reason = None;
+        }
         if !deeds.held && row.is_leased(now) {
             return Ok(None);
         }

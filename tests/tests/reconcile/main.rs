@@ -10,6 +10,7 @@ mod image;
 mod log_group;
 mod losses;
 mod machine;
+mod news;
 mod pin;
 mod quiet;
 mod refusals;
