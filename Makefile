@@ -90,6 +90,11 @@ test-registry: .venv/stamp ## The image's way through a cache, with a real regis
 	cargo build --locked --workspace --bin ecs-fake
 	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/registry
 
+.PHONY: test-fleet
+test-fleet: .venv/stamp ## Two sweeps over 2,000 families in an emulator, with deaths
+	cargo build --locked --workspace --bin ecs-fake
+	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/fleet
+
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
 	rm -rf .venv .venv-lint .venv-app dist .pytest_cache

@@ -10,7 +10,6 @@
 use crate::clients::{CALL, Clients};
 use crate::deadline::Deadline;
 use crate::due::{differs, is_due, is_forgotten, is_waiting, waits_for_its_next_try};
-use crate::ecs::{Ecs, Page};
 use crate::error::Error;
 use crate::pace::{Urgency, interval};
 use crate::queue::{BATCH, LONGEST_DELAY, Queue, look_at};
@@ -23,7 +22,6 @@ use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::state::State;
 use serde::Serialize;
-use std::cmp::Ordering;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
@@ -44,9 +42,6 @@ const THROTTLED: u32 = 15;
 
 /// After how many seconds it goes on where something else failed.
 const FAILED: u32 = 60;
-
-/// Codes by which ECS may say that it does not know a token any more.
-const STALE_TOKEN: [&str; 2] = ["InvalidParameterException", "ClientException"];
 
 /// Name of the message by which a sweep goes on.
 pub const GO_ON: &str = "GoOn";
@@ -254,10 +249,19 @@ impl Work<'_> {
     /// Works until the end, or until it has to stop.
     async fn go(&mut self) -> Result<(), Stop> {
         if self.state.phase == Phase::Listing {
-            if self.state.by_family {
-                self.list_families().await?
-            } else {
-                self.list_revisions().await?
+            for (family, newest) in self.list().await? {
+                if self.state.after.as_deref().is_some_and(|after| family.as_str() <= after) {
+                    continue;
+                }
+                let newest = match newest {
+                    Some(number) => number,
+                    None => {
+                        self.allow(CALL)?;
+                        self.sweeper.read_pause(1).await;
+                        self.sweeper.clients.ecs.newest_number(&family).await?.unwrap_or(0)
+                    }
+                };
+                self.compare(&family, newest).await?;
             }
             self.state.enter_rows();
         }
@@ -276,72 +280,45 @@ impl Work<'_> {
         self.flush().await
     }
 
-    /// Compares all ACTIVE revisions: ECS lists the newest of a family first.
-    async fn list_revisions(&mut self) -> Result<(), Stop> {
+    /// All families that have an ACTIVE revision, with the number of the newest one where the listing has it. Whoever goes
+    /// on lists anew: that is little beside what feeding the queue takes, and nothing depends on the order of pages.
+    async fn list(&mut self) -> Result<BTreeMap<Family, Option<u64>>, Stop> {
+        let (mut found, mut token) = (BTreeMap::new(), None);
+        self.state.pages = 0;
         loop {
-            let page = self.page(async |ecs, token| ecs.revisions_page(token).await).await?;
-            let after = self.state.after.clone();
-            for (family, number) in
-                from(&page.items, after.as_deref(), Ordering::Greater, |(family, _)| family.as_str())
-            {
-                if self.state.after.as_deref() != Some(family.as_str()) {
-                    self.state.families += 1;
-                    self.compare(family, *number).await?;
+            if !self.deadline.leaves(CALL) && !self.state.by_family {
+                // Too many revisions for the function's time.
+                self.state.list_by_family();
+            }
+            self.allow(CALL)?;
+            if self.state.by_family {
+                let page = self.sweeper.clients.ecs.families_page(token).await?;
+                found.extend(page.items.into_iter().map(|family| (family, None)));
+                token = page.token;
+            } else {
+                let page = self.sweeper.clients.ecs.revisions_page(token).await?;
+                for (family, number) in page.items {
+                    let newest = found.entry(family).or_insert(Some(number));
+                    *newest = (*newest).max(Some(number));
                 }
+                token = page.token;
             }
-            if !self.turn_page(page.token).await? {
-                self.state.listing_pages = Some(self.state.pages);
-                return Ok(());
+            self.state.pages += 1;
+            self.state.families = found.len() as u64;
+            if token.is_none() {
+                break;
             }
+            self.sweeper.read_pause(1).await;
         }
+        if !self.state.by_family {
+            self.state.listing_pages = Some(self.state.pages);
+        }
+        Ok(found)
     }
 
-    /// Compares the newest ACTIVE revision of each family, one call for each.
-    async fn list_families(&mut self) -> Result<(), Stop> {
-        loop {
-            let page = self.page(async |ecs, token| ecs.families_page(token).await).await?;
-            let after = self.state.after.clone();
-            for family in from(&page.items, after.as_deref(), Ordering::Less, Family::as_str) {
-                self.sweeper.read_pause(1).await;
-                let newest = self.sweeper.clients.ecs.newest_number(family).await?;
-                self.state.families += 1;
-                self.compare(family, newest.unwrap_or(0)).await?;
-            }
-            if !self.turn_page(page.token).await? {
-                return Ok(());
-            }
-        }
-    }
-
-    /// The page that is next. A token that ECS does not know any more begins the listing anew.
-    async fn page<T>(
-        &mut self,
-        list: impl AsyncFn(&Ecs, Option<String>) -> Result<Page<T>, Error>,
-    ) -> Result<Page<T>, Stop> {
-        if !self.deadline.leaves(CALL) {
-            return Err(Stop::GoesOn(SOON));
-        }
-        let ecs = &self.sweeper.clients.ecs;
-        match list(ecs, self.state.token.clone()).await {
-            Err(error) if self.state.token.is_some() && error.is_code(&STALE_TOKEN) => {
-                self.state.listing_anew();
-                Ok(list(ecs, None).await?)
-            }
-            page => Ok(page?),
-        }
-    }
-
-    /// `false`: it was the last one.
-    async fn turn_page(&mut self, token: Option<String>) -> Result<bool, Stop> {
-        self.state.pages += 1;
-        // The last family may go on over the next page, so it stays known.
-        self.state.token = token;
-        if self.state.token.is_none() {
-            return Ok(false);
-        }
-        self.flush().await?;
-        self.sweeper.read_pause(1).await;
-        Ok(true)
+    /// Stops where there is no time for what may take that long.
+    fn allow(&self, needed: Duration) -> Result<(), Stop> {
+        if self.deadline.leaves(needed) { Ok(()) } else { Err(Stop::GoesOn(SOON)) }
     }
 
     async fn compare(&mut self, family: &Family, newest: u64) -> Result<(), Stop> {
@@ -362,10 +339,10 @@ impl Work<'_> {
         }
         let now = self.sweeper.clients.clock.milliseconds();
         let slot = self.state.next_slot.max(now);
-        if slot - now > AHEAD || !self.deadline.leaves(CALL) {
-            self.flush().await?;
-            return Err(Stop::GoesOn(if slot - now > AHEAD { PAUSE } else { SOON }));
+        if slot - now > AHEAD {
+            return Err(Stop::GoesOn(PAUSE));
         }
+        self.allow(CALL)?;
         let seconds = u32::try_from((slot - now) / 1000).unwrap_or(LONGEST_DELAY);
         self.pending.push((look_at(&name, 0, Urgency::Sweep), seconds));
         self.state.next_slot = slot + interval(self.sweeper.settings.sweep_share);
@@ -382,6 +359,10 @@ impl Work<'_> {
 
     /// Writes down how far it came, and leaves word for the next invocation.
     async fn settle(mut self, result: Result<(), Stop>) -> Result<SweepReport, Error> {
+        let result = match result {
+            Err(Stop::GoesOn(seconds)) => self.flush().await.and(Err(Stop::GoesOn(seconds))),
+            result => result,
+        };
         let (seconds, failure) = match result {
             Ok(()) => return self.finish().await,
             Err(Stop::GoesOn(seconds)) => (seconds, None),
@@ -439,21 +420,6 @@ impl Work<'_> {
     }
 }
 
-/// What of a page was not dealt with yet, when `after` was the last family that was.
-///
-/// ECS lists by name. What is registered between two pages may shift them, so that families come a second time; those
-/// were queued, and the table need not know of it yet. Where a page is in no order, its part behind that family counts.
-fn from<'a, T>(items: &'a [T], after: Option<&str>, order: Ordering, name: impl Fn(&T) -> &str) -> &'a [T] {
-    let Some(after) = after else { return items };
-    let in_order = items.is_sorted_by(|one, other| [order, Ordering::Equal].contains(&name(one).cmp(name(other))));
-    let first = if in_order {
-        items.iter().position(|item| after.cmp(name(item)) == order).unwrap_or(items.len())
-    } else {
-        items.iter().rposition(|item| name(item) == after).map_or(0, |last| last + 1)
-    };
-    &items[first..]
-}
-
 /// The message by which a sweep goes on.
 fn go_on_message(run: &str) -> String {
     serde_json::json!({ "name": GO_ON, "run": run }).to_string()
@@ -462,25 +428,4 @@ fn go_on_message(run: &str) -> String {
 fn report(state: &SweepState, outcome: &'static str) -> SweepReport {
     let (sweep, families, pages, queued) = (state.run.clone(), state.families, state.pages, state.queued);
     SweepReport { sweep, outcome, families, pages, queued, states: BTreeMap::new(), policies_gone: Vec::new() }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_page_goes_on_behind_the_last_family_that_was_dealt_with() {
-        fn left<'a>(items: &'a [&'static str], after: &str, order: Ordering) -> &'a [&'static str] {
-            from(items, Some(after), order, |item| item)
-        }
-        let down = ["d", "c", "c", "a"];
-        assert_eq!(left(&down, "c", Ordering::Greater), ["a"]);
-        // What was last is gone, or the page begins behind it, or all of it came already.
-        assert_eq!(left(&down, "b", Ordering::Greater), ["a"]);
-        assert_eq!(left(&down, "e", Ordering::Greater), down);
-        assert!(left(&down, "a", Ordering::Greater).is_empty());
-        assert_eq!(left(&["a", "b", "c"], "a", Ordering::Less), ["b", "c"]);
-        assert_eq!(left(&["b", "a", "b", "c"], "b", Ordering::Less), ["c"], "in no order");
-        assert_eq!(from(&down, None, Ordering::Greater, |item| *item), down);
-    }
 }

@@ -7,7 +7,7 @@
 //! | `run` | S | the sweep's name, which its messages carry |
 //! | `phase` | S | `listing`, `rows`, or `done` |
 //! | `startedAt`, `finishedAt` | N | when this one began; when one last came to its end |
-//! | `token`, `after` | S | ECS's token of the page that is next, and the last family of it that was dealt with |
+//! | `after` | S | the last family, by name, that was dealt with |
 //! | `byFamily` | BOOL | whether it lists families, and the newest of each, instead of all ACTIVE revisions |
 //! | `pages`, `families`, `queued` | N | pages listed, families seen, messages sent |
 //! | `listingPages` | N | what listing all ACTIVE revisions last took |
@@ -28,6 +28,9 @@ pub const SWEEP_LEASE: Duration = Duration::from_secs(960);
 
 /// For how long after the time at which a sweep was to go on nobody else goes on with it.
 const PATIENCE: u64 = 900;
+
+/// As many pages of revisions as no listing of families needs calls.
+const TOO_MANY: u64 = 1 << 40;
 
 /// What a sweep is at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,7 +54,6 @@ pub struct SweepState {
     pub started_at: u64,
     /// When one last came to its end, in seconds since 1970.
     pub finished_at: Option<u64>,
-    pub(crate) token: Option<String>,
     pub(crate) after: Option<String>,
     pub(crate) by_family: bool,
     /// Pages listed.
@@ -80,7 +82,6 @@ impl SweepState {
             },
             started_at: item.number("startedAt").unwrap_or(0),
             finished_at: item.number("finishedAt"),
-            token: item.text("token"),
             after: item.text("after"),
             by_family: item.flag("byFamily"),
             pages: item.number("pages").unwrap_or(0),
@@ -99,7 +100,6 @@ impl SweepState {
         let mut item = self.item.clone();
         item.set_text("run", Some(&self.run));
         item.set_text("phase", Some(self.phase.label()));
-        item.set_text("token", self.token.as_deref());
         item.set_text("after", self.after.as_deref());
         item.set_flag("byFamily", self.by_family);
         item.set_flag("again", self.again);
@@ -143,7 +143,6 @@ impl SweepState {
             run,
             phase: Phase::Listing,
             started_at: now,
-            token: None,
             after: None,
             by_family,
             pages: 0,
@@ -155,14 +154,14 @@ impl SweepState {
         }
     }
 
-    /// All ACTIVE revisions, or all families, once more from the beginning.
-    pub(crate) fn listing_anew(&mut self) {
-        (self.token, self.after, self.pages, self.families) = (None, None, 0, 0);
+    /// From now on the families are listed, since there are too many revisions.
+    pub(crate) fn list_by_family(&mut self) {
+        (self.by_family, self.listing_pages) = (true, Some(TOO_MANY));
     }
 
     /// What ECS lists is compared; now the rows themselves.
     pub(crate) fn enter_rows(&mut self) {
-        (self.phase, self.token, self.after) = (Phase::Rows, None, None);
+        (self.phase, self.after) = (Phase::Rows, None);
     }
 
     pub(crate) fn leased(self, owner: String, now: u64) -> Self {
@@ -224,12 +223,12 @@ mod tests {
 
     #[test]
     fn it_is_read_as_it_was_written() {
-        let state = SweepState { token: Some("t".to_owned()), again: true, queued: 3, ..state() }
+        let state = SweepState { after: Some("web".to_owned()), again: true, queued: 3, ..state() }
             .begin("run".to_owned(), 10)
             .leased("me".to_owned(), 10);
         let read = SweepState::read(state.write());
         assert_eq!(SweepState { item: state.item.clone(), ..read }, state);
-        assert!(!state.again && state.token.is_none() && state.is_under_way(970) && !state.is_under_way(971));
+        assert!(!state.again && state.after.is_none() && state.is_under_way(970) && !state.is_under_way(971));
     }
 
     #[test]
