@@ -40,7 +40,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-registry package ## The same, and what takes longer: each crate alone, a real registry, the zip for Lambda
+test-all: test test-alone test-registry test-fleet package ## The same, and what takes longer: each crate alone, a real registry, the zip for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint

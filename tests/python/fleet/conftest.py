@@ -5,14 +5,14 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from harness.ecs_fake import EcsFake
 from harness.ministack import Ministack
 from harness.owners import create_log_groups, create_roles
 from harness.stack import REPOSITORY_ROOT, UPSTREAM, Stack
-from harness.ecs_fake import EcsFake
 from harness.wire import Wire
 
 EXAMPLE = json.loads((REPOSITORY_ROOT / "examples" / "closed-vpc-fargate.json").read_text())
-FAMILIES = 200
+FAMILIES = 2000
 
 
 @pytest.fixture(scope="session")

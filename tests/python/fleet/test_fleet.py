@@ -6,6 +6,7 @@ import signal
 import time
 from collections import Counter
 
+from harness.families import family_of
 from harness.waiting import until
 
 WRITES = {"RegisterTaskDefinition", "DeregisterTaskDefinition"}
@@ -30,21 +31,15 @@ def states(stack):
     return Counter(row["state"]["S"] for row in stack.table.rows() if "state" in row)
 
 
-def finished(stack, run):
-    state = next(iter(stack.table.rows("sweep")), {})
-    return state.get("run", {}).get("S") != run and state.get("phase", {}).get("S") == "done"
-
-
 def test_first_sweep_covers_all_though_its_workers_die(ministack, stack, wire, fleet):
     chance = random.Random(20261124)
     stack.invoke_sweep({"action": "reconcile"})
     killed = 0
-    while (covered := states(stack)["covered"]) < len(fleet) * 0.9:
+    while states(stack)["covered"] < len(fleet) * 0.9:
         time.sleep(chance.uniform(2, 6))  # a moment that nobody chose
         if killed < 12 and (running := functions()):
             os.kill(chance.choice(running), signal.SIGKILL)
             killed += 1
-        print(f"{covered} covered, {killed} killed")
     assert killed >= 5
     # Whatever died comes again, with its lease at the latest; sweeps come back until there is nothing left.
     def converged():
@@ -57,10 +52,8 @@ def test_first_sweep_covers_all_though_its_workers_die(ministack, stack, wire, f
     until(converged, "every family to be covered", seconds=900)
     stack.until_idle(120)
     registered = Counter(call.parameters["family"] for call in wire.calls if call.action == "RegisterTaskDefinition")
-    ecs = ministack.client("ecs")
-    active = Counter(
-        arn.rsplit("/", 1)[1].rsplit(":", 1)[0] for arn in ecs.list_task_definitions(status="ACTIVE")["taskDefinitionArns"]
-    )
+    pages = ministack.client("ecs").get_paginator("list_task_definitions").paginate(status="ACTIVE")
+    active = Counter(family_of(arn) for page in pages for arn in page["taskDefinitionArns"])
     assert active == Counter({name: 2 for name in fleet}), "one patch each, whatever died"
     assert sum(registered.values()) - len(fleet) <= killed, "a death costs one registration at most"
 
