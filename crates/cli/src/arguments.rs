@@ -1,5 +1,9 @@
 //! What can be said on the command line.
 
+mod operator;
+
+pub(crate) use operator::{AnswerFormat, ReconcileArguments};
+
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use ecs_sidecar_core::ids::{AccountId, Family, ImageDigest, Region, SubnetId, VpcId};
 use ecs_sidecar_doctor::ServiceName;
@@ -79,6 +83,17 @@ Nothing is written: every call to AWS is a read, and what AWS refuses to show is
 grant. Service control policies and what lies behind a NAT or transit gateway are not looked at.
 Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
     Doctor(DoctorArguments),
+
+    /// Have the operator work on one family now, and tell what it did
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar reconcile web
+  ecs-sidecar reconcile --plan web
+  ecs-sidecar reconcile arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7
+
+It is the operator's own function that works, with its role and its lease on the family. Exit codes: 0 done or nothing
+to do, 1 the family is failing, 2 anything else.")]
+    Reconcile(ReconcileArguments),
 
     /// Policies by themselves: whether they are valid, what they may say, and which wins
     #[command(arg_required_else_help = true)]

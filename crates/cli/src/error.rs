@@ -52,6 +52,10 @@ pub(crate) enum Error {
     NoTable { stack: String },
     #[error("{function} failed ({kind}): {message}")]
     Function { function: String, kind: String, message: String },
+    #[error("{function} answered something that this program does not understand")]
+    Answer { function: String },
+    #[error("{arn} is in another {what} than the operator, which is in {home}")]
+    Elsewhere { arn: String, what: &'static str, home: String },
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error("cannot write the answer")]
@@ -83,6 +87,8 @@ impl Error {
             }
             Self::NoTable { .. } => Some("it is older than this program; update the stack".to_owned()),
             Self::Function { function, .. } => Some(format!("its log is in /aws/lambda/{function}")),
+            Self::Answer { .. } => Some("are the stack and this program of the same version?".to_owned()),
+            Self::Elsewhere { .. } => Some("--region, --profile and --stack choose another operator".to_owned()),
             Self::Doctor(DoctorError::NoSuch { .. }) => {
                 Some("is it in this account and Region? --profile and --region choose others".to_owned())
             }
@@ -129,13 +135,15 @@ impl Error {
             | Self::Empty { .. }
             | Self::Input { .. }
             | Self::Policy { .. }
+            | Self::Elsewhere { .. }
             | Self::Doctor(DoctorError::OtherVpc { .. }) => 1,
             Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
             | Self::Runtime(_)
             | Self::Call(_)
             | Self::NoStack { .. }
             | Self::NoTable { .. }
-            | Self::Function { .. } => 2,
+            | Self::Function { .. }
+            | Self::Answer { .. } => 2,
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }

@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.
 
+mod age;
 mod arguments;
 mod diff;
 mod doctor;
@@ -10,7 +11,10 @@ mod input;
 mod mask;
 mod online;
 mod policy;
+mod progress;
+mod reconcile;
 mod reference;
+mod revision;
 mod site;
 mod tree;
 mod verbs;
@@ -44,6 +48,7 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Remove(arguments) => verbs::remove(&arguments, out),
         Verb::Check(arguments) => verbs::check(&arguments, out),
         Verb::Doctor(arguments) => doctor::run(&arguments, out),
+        Verb::Reconcile(arguments) => reconcile::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());

@@ -16,6 +16,7 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use ecs_sidecar_aws::table::Table;
 use ecs_sidecar_aws::{Error as CallError, Settings};
 use ecs_sidecar_core::ids::Region;
+use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -129,6 +130,13 @@ impl Stack {
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("no answer").to_owned();
         Err(Error::Function { function: name, kind: text("errorType"), message: text("errorMessage") })
+    }
+
+    /// What a function answered, as far as it is of use.
+    ///
+    /// Errors: [`Error::Answer`].
+    pub(crate) fn understood<'a, T: Deserialize<'a>>(&self, function: Function, answer: &'a Value) -> Result<T, Error> {
+        T::deserialize(answer).map_err(|_| Error::Answer { function: function.name(&self.name) })
     }
 }
 

@@ -1,7 +1,9 @@
 //! The program as its users meet it: answers, wrong inputs, exit codes.
 
 mod answers;
+mod operator;
 mod policies;
+mod reconciling;
 mod which_policy;
 mod wrong_inputs;
 
