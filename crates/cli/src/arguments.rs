@@ -2,7 +2,9 @@
 
 mod operator;
 
-pub(crate) use operator::{AnswerFormat, ReconcileArguments};
+pub(crate) use operator::{
+    AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat,
+};
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use ecs_sidecar_core::ids::{AccountId, Family, ImageDigest, Region, SubnetId, VpcId};
@@ -83,6 +85,31 @@ Nothing is written: every call to AWS is a read, and what AWS refuses to show is
 grant. Service control policies and what lies behind a NAT or transit gateway are not looked at.
 Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
     Doctor(DoctorArguments),
+
+    /// Show how each family stands, and the operator itself
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar status                                 every family; what went wrong comes first
+  ecs-sidecar status 'shop-*' --state failing,pending
+  ecs-sidecar status --reason roleNotAllowed --format json | jq -r '.families[].family'
+  ecs-sidecar status --watch                         again every two seconds, until Ctrl-C
+
+States: covered (the newest revision has the sidecar), outdated (a newer sidecar comes with the next registration),
+pending (under way), skipped (left alone, for the reason beside it), failing (tried again later), gone (no ACTIVE
+revision).")]
+    Status(StatusArguments),
+
+    /// Have the operator write nothing to ECS and IAM until it is resumed
+    #[command(after_help = "\
+Example:
+  ecs-sidecar pause --because \"incident 4711\"")]
+    Pause(PauseArguments),
+
+    /// End a pause; what waited for it is looked at
+    #[command(after_help = "\
+Example:
+  ecs-sidecar resume")]
+    Resume(ResumeArguments),
 
     /// Have the operator work on one family now, and tell what it did
     #[command(after_help = "\

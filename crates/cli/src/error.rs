@@ -56,6 +56,8 @@ pub(crate) enum Error {
     Answer { function: String },
     #[error("{arn} is in another {what} than the operator, which is in {home}")]
     Elsewhere { arn: String, what: &'static str, home: String },
+    #[error("somebody else throws the operator's switch at the same time")]
+    SwitchMoved,
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error("cannot write the answer")]
@@ -89,6 +91,7 @@ impl Error {
             Self::Function { function, .. } => Some(format!("its log is in /aws/lambda/{function}")),
             Self::Answer { .. } => Some("are the stack and this program of the same version?".to_owned()),
             Self::Elsewhere { .. } => Some("--region, --profile and --stack choose another operator".to_owned()),
+            Self::SwitchMoved => Some("`ecs-sidecar status` tells who did".to_owned()),
             Self::Doctor(DoctorError::NoSuch { .. }) => {
                 Some("is it in this account and Region? --profile and --region choose others".to_owned())
             }
@@ -143,7 +146,8 @@ impl Error {
             | Self::NoStack { .. }
             | Self::NoTable { .. }
             | Self::Function { .. }
-            | Self::Answer { .. } => 2,
+            | Self::Answer { .. }
+            | Self::SwitchMoved => 2,
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }

@@ -16,6 +16,8 @@ mod reconcile;
 mod reference;
 mod revision;
 mod site;
+mod status;
+mod switch;
 mod tree;
 mod verbs;
 
@@ -48,6 +50,9 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Remove(arguments) => verbs::remove(&arguments, out),
         Verb::Check(arguments) => verbs::check(&arguments, out),
         Verb::Doctor(arguments) => doctor::run(&arguments, out),
+        Verb::Status(arguments) => status::run(&arguments, out),
+        Verb::Pause(arguments) => switch::pause(&arguments, out),
+        Verb::Resume(arguments) => switch::resume(&arguments, out),
         Verb::Reconcile(arguments) => reconcile::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
         Verb::Completions { shell } => {

@@ -2,7 +2,63 @@
 
 use super::StackArguments;
 use crate::revision::Named;
+use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
+use ecs_sidecar_core::state::State;
+
+#[derive(Debug, Args)]
+pub(crate) struct StatusArguments {
+    /// Families, by globs (* and ?) [default: all]
+    #[arg(value_name = "FAMILY-GLOB")]
+    pub(crate) families: Vec<String>,
+
+    /// Only families that this policy decided on, or whose sidecar is of it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+
+    /// Only families with this reason, or kind of failure
+    #[arg(long, value_name = "CODE")]
+    pub(crate) reason: Option<String>,
+
+    /// Only families in one of these states
+    #[arg(long = "state", value_name = "STATE,...", value_delimiter = ',', value_parser = states())]
+    pub(crate) states: Vec<State>,
+
+    /// Show it again whenever it changes, until Ctrl-C
+    #[arg(long, help_heading = "Output")]
+    pub(crate) watch: bool,
+
+    /// How the answer is printed; with --watch, and not to a terminal, always JSON, one document to a line
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(crate) format: StatusFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PauseArguments {
+    /// Why, for whoever asks
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) because: Option<String>,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: AnswerFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArguments {
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: AnswerFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
 
 #[derive(Debug, Args)]
 pub(crate) struct ReconcileArguments {
@@ -23,9 +79,23 @@ pub(crate) struct ReconcileArguments {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StatusFormat {
+    /// For people
+    #[value(alias = "text")]
+    Table,
+    /// For machines; times are in seconds since 1970
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum AnswerFormat {
     /// For people
     Text,
     /// For machines; times are in seconds since 1970
     Json,
+}
+
+fn states() -> impl clap::builder::TypedValueParser<Value = State> {
+    let known = PossibleValuesParser::new(State::ALL.map(State::label));
+    known.map(|label| State::from_label(&label).expect("nothing else is possible"))
 }

@@ -4,6 +4,8 @@ mod answers;
 mod operator;
 mod policies;
 mod reconciling;
+mod status;
+mod switching;
 mod which_policy;
 mod wrong_inputs;
 
