@@ -3,7 +3,7 @@
 mod operator;
 
 pub(crate) use operator::{
-    AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat,
+    AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat, SweepArguments,
 };
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -110,6 +110,14 @@ Example:
 Example:
   ecs-sidecar resume")]
     Resume(ResumeArguments),
+
+    /// Have the operator look at all families that events may have missed, or at those that are named
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar sweep                    those that have changed or are due, as every few hours anyway
+  ecs-sidecar sweep 'shop-*'           these, whatever is known of them
+  ecs-sidecar sweep --plan             what would be done to all of them: counts by decision and reason")]
+    Sweep(SweepArguments),
 
     /// Have the operator work on one family now, and tell what it did
     #[command(after_help = "\

@@ -58,6 +58,8 @@ pub(crate) enum Error {
     Elsewhere { arn: String, what: &'static str, home: String },
     #[error("somebody else throws the operator's switch at the same time")]
     SwitchMoved,
+    #[error("the sweep was cut off")]
+    CutOff { function: String },
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error("cannot write the answer")]
@@ -92,6 +94,9 @@ impl Error {
             Self::Answer { .. } => Some("are the stack and this program of the same version?".to_owned()),
             Self::Elsewhere { .. } => Some("--region, --profile and --stack choose another operator".to_owned()),
             Self::SwitchMoved => Some("`ecs-sidecar status` tells who did".to_owned()),
+            Self::CutOff { function } => {
+                Some(format!("its log is in /aws/lambda/{function}; the next sweep goes on from there"))
+            }
             Self::Doctor(DoctorError::NoSuch { .. }) => {
                 Some("is it in this account and Region? --profile and --region choose others".to_owned())
             }
@@ -147,7 +152,8 @@ impl Error {
             | Self::NoTable { .. }
             | Self::Function { .. }
             | Self::Answer { .. }
-            | Self::SwitchMoved => 2,
+            | Self::SwitchMoved
+            | Self::CutOff { .. } => 2,
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }

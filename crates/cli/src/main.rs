@@ -17,6 +17,7 @@ mod reference;
 mod revision;
 mod site;
 mod status;
+mod sweep;
 mod switch;
 mod tree;
 mod verbs;
@@ -53,6 +54,7 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Status(arguments) => status::run(&arguments, out),
         Verb::Pause(arguments) => switch::pause(&arguments, out),
         Verb::Resume(arguments) => switch::resume(&arguments, out),
+        Verb::Sweep(arguments) => sweep::run(&arguments, out),
         Verb::Reconcile(arguments) => reconcile::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
         Verb::Completions { shell } => {

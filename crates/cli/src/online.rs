@@ -11,6 +11,7 @@ use crate::site;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use ecs_sidecar_aws::table::Table;
@@ -110,6 +111,17 @@ impl Aws {
 }
 
 impl Stack {
+    /// Has a function do something, and does not wait for it.
+    ///
+    /// Assumptions: `lambda:InvokeFunction` for it.
+    pub(crate) async fn start(&self, function: Function, payload: &Value) -> Result<(), Error> {
+        let name = function.name(&self.name);
+        let invocation = self.lambda.invoke().function_name(&name).invocation_type(InvocationType::Event);
+        let answer = invocation.payload(Blob::new(payload.to_string())).send().await;
+        answer.map_err(|error| CallError::call("Invoke", &name, &error))?;
+        Ok(())
+    }
+
     /// Has a function do something, and waits for its answer.
     ///
     /// Assumptions: `lambda:InvokeFunction` for it.

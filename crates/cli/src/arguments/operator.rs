@@ -61,6 +61,29 @@ pub(crate) struct ResumeArguments {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct SweepArguments {
+    /// Families, by globs (* and ?), which are looked at whatever is known of them [default: those that have changed, or
+    /// are due]
+    #[arg(value_name = "FAMILY-GLOB")]
+    pub(crate) families: Vec<String>,
+
+    /// Tell what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Do not wait for the end of the sweep
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) no_wait: bool,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: AnswerFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct ReconcileArguments {
     /// Family, by its name or by a revision of it; the newest ACTIVE revision is looked at
     #[arg(value_name = "FAMILY|ARN")]

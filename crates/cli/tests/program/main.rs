@@ -5,6 +5,7 @@ mod operator;
 mod policies;
 mod reconciling;
 mod status;
+mod sweeping;
 mod switching;
 mod which_policy;
 mod wrong_inputs;
