@@ -4,6 +4,7 @@ mod operator;
 
 pub(crate) use operator::{
     AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat, SweepArguments,
+    WaitArguments,
 };
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -98,6 +99,20 @@ States: covered (the newest revision has the sidecar), outdated (a newer sidecar
 pending (under way), skipped (left alone, for the reason beside it), failing (tried again later), gone (no ACTIVE
 revision).")]
     Status(StatusArguments),
+
+    /// Wait until the operator has dealt with a revision, and print the one to deploy
+    #[command(after_help = "\
+Examples:
+  # In a pipeline: register, wait, deploy what has the sidecar
+  arn=$(aws ecs register-task-definition --cli-input-json file://taskdef.json \\
+    --query taskDefinition.taskDefinitionArn --output text)
+  aws ecs update-service --service web --task-definition \"$(ecs-sidecar wait \"$arn\")\"
+
+  ecs-sidecar wait --or-itself web:7    without the sidecar, rather than not at all
+
+Standard output has the ARN alone, or nothing. Exit codes: 0 there it is, 1 the operator leaves the revision alone, a
+newer one has superseded it, or it took too long; 2 anything else.")]
+    Wait(WaitArguments),
 
     /// Have the operator write nothing to ECS and IAM until it is resumed
     #[command(after_help = "\

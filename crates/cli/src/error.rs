@@ -56,6 +56,8 @@ pub(crate) enum Error {
     Answer { function: String },
     #[error("{arn} is in another {what} than the operator, which is in {home}")]
     Elsewhere { arn: String, what: &'static str, home: String },
+    #[error("{revision} was not dealt with in {seconds} s: {stands}")]
+    NotInTime { revision: String, family: String, seconds: u32, stands: String },
     #[error("somebody else throws the operator's switch at the same time")]
     SwitchMoved,
     #[error("the sweep was cut off")]
@@ -93,6 +95,10 @@ impl Error {
             Self::Function { function, .. } => Some(format!("its log is in /aws/lambda/{function}")),
             Self::Answer { .. } => Some("are the stack and this program of the same version?".to_owned()),
             Self::Elsewhere { .. } => Some("--region, --profile and --stack choose another operator".to_owned()),
+            Self::NotInTime { family, .. } => Some(format!(
+                "`ecs-sidecar reconcile {family}` has it dealt with at once; `ecs-sidecar doctor --family {family}` tells \
+                 whether events come"
+            )),
             Self::SwitchMoved => Some("`ecs-sidecar status` tells who did".to_owned()),
             Self::CutOff { function } => {
                 Some(format!("its log is in /aws/lambda/{function}; the next sweep goes on from there"))
@@ -144,6 +150,7 @@ impl Error {
             | Self::Input { .. }
             | Self::Policy { .. }
             | Self::Elsewhere { .. }
+            | Self::NotInTime { .. }
             | Self::Doctor(DoctorError::OtherVpc { .. }) => 1,
             Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
             | Self::Runtime(_)

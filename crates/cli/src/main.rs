@@ -21,6 +21,7 @@ mod sweep;
 mod switch;
 mod tree;
 mod verbs;
+mod wait;
 
 use arguments::{Cli, Verb};
 use clap::{CommandFactory as _, Parser as _};
@@ -52,6 +53,7 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Check(arguments) => verbs::check(&arguments, out),
         Verb::Doctor(arguments) => doctor::run(&arguments, out),
         Verb::Status(arguments) => status::run(&arguments, out),
+        Verb::Wait(arguments) => wait::run(&arguments, out),
         Verb::Pause(arguments) => switch::pause(&arguments, out),
         Verb::Resume(arguments) => switch::resume(&arguments, out),
         Verb::Sweep(arguments) => sweep::run(&arguments, out),

@@ -1,7 +1,7 @@
 //! What can be said to the operator: how it is looked at, waited for, stopped and woken.
 
 use super::StackArguments;
-use crate::revision::Named;
+use crate::revision::{Named, Revision};
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use ecs_sidecar_core::state::State;
@@ -31,6 +31,28 @@ pub(crate) struct StatusArguments {
     /// How the answer is printed; with --watch, and not to a terminal, always JSON, one document to a line
     #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
     pub(crate) format: StatusFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WaitArguments {
+    /// Revision that was registered
+    #[arg(value_name = "ARN|FAMILY:REVISION")]
+    pub(crate) revision: Revision,
+
+    /// For how long to wait; 0 looks once
+    #[arg(long, value_name = "SECONDS", default_value = "300")]
+    pub(crate) timeout: u32,
+
+    /// Print the revision itself where the operator leaves it alone
+    #[arg(long)]
+    pub(crate) or_itself: bool,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: AnswerFormat,
 
     #[command(flatten)]
     pub(crate) stack: StackArguments,

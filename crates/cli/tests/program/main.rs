@@ -7,6 +7,7 @@ mod reconciling;
 mod status;
 mod sweeping;
 mod switching;
+mod waiting;
 mod which_policy;
 mod wrong_inputs;
 

@@ -56,7 +56,7 @@ fn json_says_how_it_is_and_whether_that_is_new() {
 #[test]
 fn a_stack_that_is_not_there_is_named() {
     let operator = Operator::new();
-    for verb in [&["pause"][..], &["resume"], &["status"], &["sweep"], &["reconcile", "web"]] {
+    for verb in [&["pause"][..], &["resume"], &["status"], &["sweep"], &["wait", "web:1"], &["reconcile", "web"]] {
         let run = operator.run(&[verb, &["--stack", "other"]].concat());
         assert_eq!((run.code, run.out.as_str()), (Some(2), ""), "{verb:?}");
         assert!(run.err.contains("there is no operator other in eu-west-1\nhint: --stack"), "{}", run.err);
