@@ -1,5 +1,12 @@
 //! What can be said on the command line.
 
+mod operator;
+
+pub(crate) use operator::{
+    AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat, SweepArguments,
+    WaitArguments,
+};
+
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use ecs_sidecar_core::ids::{AccountId, Family, ImageDigest, Region, SubnetId, VpcId};
 use ecs_sidecar_doctor::ServiceName;
@@ -79,6 +86,64 @@ Nothing is written: every call to AWS is a read, and what AWS refuses to show is
 grant. Service control policies and what lies behind a NAT or transit gateway are not looked at.
 Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
     Doctor(DoctorArguments),
+
+    /// Show how each family stands, and the operator itself
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar status                                 every family; what went wrong comes first
+  ecs-sidecar status 'shop-*' --state failing,pending
+  ecs-sidecar status --reason roleNotAllowed --format json | jq -r '.families[].family'
+  ecs-sidecar status --watch                         again every two seconds, until Ctrl-C
+
+States: covered (the newest revision has the sidecar), outdated (a newer sidecar comes with the next registration),
+pending (under way), skipped (left alone, for the reason beside it), failing (tried again later), gone (no ACTIVE
+revision).")]
+    Status(StatusArguments),
+
+    /// Wait until the operator has dealt with a revision, and print the one to deploy
+    #[command(after_help = "\
+Examples:
+  # In a pipeline: register, wait, deploy what has the sidecar
+  arn=$(aws ecs register-task-definition --cli-input-json file://taskdef.json \\
+    --query taskDefinition.taskDefinitionArn --output text)
+  aws ecs update-service --service web --task-definition \"$(ecs-sidecar wait \"$arn\")\"
+
+  ecs-sidecar wait --or-itself web:7    without the sidecar, rather than not at all
+
+Standard output has the ARN alone, or nothing. Exit codes: 0 there it is, 1 the operator leaves the revision alone, a
+newer one has superseded it, or it took too long; 2 anything else.")]
+    Wait(WaitArguments),
+
+    /// Have the operator write nothing to ECS and IAM until it is resumed
+    #[command(after_help = "\
+Example:
+  ecs-sidecar pause --because \"incident 4711\"")]
+    Pause(PauseArguments),
+
+    /// End a pause; what waited for it is looked at
+    #[command(after_help = "\
+Example:
+  ecs-sidecar resume")]
+    Resume(ResumeArguments),
+
+    /// Have the operator look at all families that events may have missed, or at those that are named
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar sweep                    those that have changed or are due, as every few hours anyway
+  ecs-sidecar sweep 'shop-*'           these, whatever is known of them
+  ecs-sidecar sweep --plan             what would be done to all of them: counts by decision and reason")]
+    Sweep(SweepArguments),
+
+    /// Have the operator work on one family now, and tell what it did
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar reconcile web
+  ecs-sidecar reconcile --plan web
+  ecs-sidecar reconcile arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7
+
+It is the operator's own function that works, with its role and its lease on the family. Exit codes: 0 done or nothing
+to do, 1 the family is failing, 2 anything else.")]
+    Reconcile(ReconcileArguments),
 
     /// Policies by themselves: whether they are valid, what they may say, and which wins
     #[command(arg_required_else_help = true)]

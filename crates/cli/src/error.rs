@@ -52,6 +52,16 @@ pub(crate) enum Error {
     NoTable { stack: String },
     #[error("{function} failed ({kind}): {message}")]
     Function { function: String, kind: String, message: String },
+    #[error("{function} answered something that this program does not understand")]
+    Answer { function: String },
+    #[error("{arn} is in another {what} than the operator, which is in {home}")]
+    Elsewhere { arn: String, what: &'static str, home: String },
+    #[error("{revision} was not dealt with in {seconds} s: {stands}")]
+    NotInTime { revision: String, family: String, seconds: u32, stands: String },
+    #[error("somebody else throws the operator's switch at the same time")]
+    SwitchMoved,
+    #[error("the sweep was cut off")]
+    CutOff { function: String },
     #[error("cannot start")]
     Runtime(#[source] std::io::Error),
     #[error("cannot write the answer")]
@@ -83,6 +93,16 @@ impl Error {
             }
             Self::NoTable { .. } => Some("it is older than this program; update the stack".to_owned()),
             Self::Function { function, .. } => Some(format!("its log is in /aws/lambda/{function}")),
+            Self::Answer { .. } => Some("are the stack and this program of the same version?".to_owned()),
+            Self::Elsewhere { .. } => Some("--region, --profile and --stack choose another operator".to_owned()),
+            Self::NotInTime { family, .. } => Some(format!(
+                "`ecs-sidecar reconcile {family}` has it dealt with at once; `ecs-sidecar doctor --family {family}` tells \
+                 whether events come"
+            )),
+            Self::SwitchMoved => Some("`ecs-sidecar status` tells who did".to_owned()),
+            Self::CutOff { function } => {
+                Some(format!("its log is in /aws/lambda/{function}; the next sweep goes on from there"))
+            }
             Self::Doctor(DoctorError::NoSuch { .. }) => {
                 Some("is it in this account and Region? --profile and --region choose others".to_owned())
             }
@@ -129,13 +149,18 @@ impl Error {
             | Self::Empty { .. }
             | Self::Input { .. }
             | Self::Policy { .. }
+            | Self::Elsewhere { .. }
+            | Self::NotInTime { .. }
             | Self::Doctor(DoctorError::OtherVpc { .. }) => 1,
             Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
             | Self::Runtime(_)
             | Self::Call(_)
             | Self::NoStack { .. }
             | Self::NoTable { .. }
-            | Self::Function { .. } => 2,
+            | Self::Function { .. }
+            | Self::Answer { .. }
+            | Self::SwitchMoved
+            | Self::CutOff { .. } => 2,
             Self::Read { .. }
             | Self::Site { .. }
             | Self::Configured { .. }

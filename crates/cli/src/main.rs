@@ -2,6 +2,7 @@
 //!
 //! Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.
 
+mod age;
 mod arguments;
 mod diff;
 mod doctor;
@@ -10,10 +11,17 @@ mod input;
 mod mask;
 mod online;
 mod policy;
+mod progress;
+mod reconcile;
 mod reference;
+mod revision;
 mod site;
+mod status;
+mod sweep;
+mod switch;
 mod tree;
 mod verbs;
+mod wait;
 
 use arguments::{Cli, Verb};
 use clap::{CommandFactory as _, Parser as _};
@@ -44,6 +52,12 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Remove(arguments) => verbs::remove(&arguments, out),
         Verb::Check(arguments) => verbs::check(&arguments, out),
         Verb::Doctor(arguments) => doctor::run(&arguments, out),
+        Verb::Status(arguments) => status::run(&arguments, out),
+        Verb::Wait(arguments) => wait::run(&arguments, out),
+        Verb::Pause(arguments) => switch::pause(&arguments, out),
+        Verb::Resume(arguments) => switch::resume(&arguments, out),
+        Verb::Sweep(arguments) => sweep::run(&arguments, out),
+        Verb::Reconcile(arguments) => reconcile::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());

@@ -11,11 +11,13 @@ use crate::site;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, SdkConfig};
 use aws_sdk_lambda::primitives::Blob;
+use aws_sdk_lambda::types::InvocationType;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use ecs_sidecar_aws::table::Table;
 use ecs_sidecar_aws::{Error as CallError, Settings};
 use ecs_sidecar_core::ids::Region;
+use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
@@ -109,6 +111,17 @@ impl Aws {
 }
 
 impl Stack {
+    /// Has a function do something, and does not wait for it.
+    ///
+    /// Assumptions: `lambda:InvokeFunction` for it.
+    pub(crate) async fn start(&self, function: Function, payload: &Value) -> Result<(), Error> {
+        let name = function.name(&self.name);
+        let invocation = self.lambda.invoke().function_name(&name).invocation_type(InvocationType::Event);
+        let answer = invocation.payload(Blob::new(payload.to_string())).send().await;
+        answer.map_err(|error| CallError::call("Invoke", &name, &error))?;
+        Ok(())
+    }
+
     /// Has a function do something, and waits for its answer.
     ///
     /// Assumptions: `lambda:InvokeFunction` for it.
@@ -129,6 +142,13 @@ impl Stack {
         }
         let text = |name: &str| body.get(name).and_then(Value::as_str).unwrap_or("no answer").to_owned();
         Err(Error::Function { function: name, kind: text("errorType"), message: text("errorMessage") })
+    }
+
+    /// What a function answered, as far as it is of use.
+    ///
+    /// Errors: [`Error::Answer`].
+    pub(crate) fn understood<'a, T: Deserialize<'a>>(&self, function: Function, answer: &'a Value) -> Result<T, Error> {
+        T::deserialize(answer).map_err(|_| Error::Answer { function: function.name(&self.name) })
     }
 }
 

@@ -92,7 +92,7 @@ impl World {
     /// A test's answer is asked for without a lock in hand, because what it does may be calls of its own.
     fn invoke(&self, caller: &Caller, input: &Input) -> Result<Answer, ServiceError> {
         let kind = input.text("InvocationType").unwrap_or_default();
-        if kind != "RequestResponse" {
+        if !["RequestResponse", "Event"].contains(&&*kind) {
             let message = format!("InvocationType {kind} is not among those of this fake");
             return Err(ServiceError::new("InvalidParameterValueException", message));
         }
@@ -104,6 +104,10 @@ impl World {
             state.functions.insert((caller.place.clone(), name.clone()), Arc::new(function));
             Ok(name)
         })?;
+        // Whoever does not wait for the answer gets none. When the function runs is its own business: here, never.
+        if kind == "Event" {
+            return Ok(Answer(String::new()));
+        }
         let answering = lock(&self.shared.answers).get(&(caller.place.clone(), name)).cloned();
         match answering.map_or_else(|| Ok("null".to_owned()), |answering| answering(&payload)) {
             Ok(text) => Ok(Answer(text)),

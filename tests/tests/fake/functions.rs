@@ -58,9 +58,12 @@ async fn a_function_answers_what_a_test_says() {
     assert_eq!(world.call_lines().last().unwrap(), "Invoke sweep (Unhandled)");
     let missing = client.invoke().function_name("other").send().await.unwrap_err();
     assert!(missing.into_service_error().is_resource_not_found_exception());
-    let queued =
-        client.invoke().function_name("sweep").invocation_type(InvocationType::Event).send().await.unwrap_err();
-    assert!(queued.into_service_error().is_invalid_parameter_value_exception(), "the fake queues nothing");
+    let invoke = |kind| client.invoke().function_name("sweep").invocation_type(kind).payload(Blob::new("7")).send();
+    let queued = invoke(InvocationType::Event).await.unwrap();
+    assert_eq!((queued.function_error(), queued.payload()), (None, None));
+    assert_eq!(world.invocations("sweep").last().unwrap(), "7", "it is known, and nobody answers");
+    let dry = invoke(InvocationType::DryRun).await.unwrap_err();
+    assert!(dry.into_service_error().is_invalid_parameter_value_exception(), "the fake knows no dry run");
 }
 
 #[tokio::test]

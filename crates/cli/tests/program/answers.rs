@@ -146,6 +146,10 @@ fn help_has_examples_and_completions_are_for_every_shell() {
     }
     let doctor = run_in(&["doctor", "--help"], b"", &[]);
     assert!(doctor.code == Some(0) && doctor.out.contains("Examples:"), "{}", doctor.out);
+    for verb in ["status", "wait", "pause", "resume", "sweep", "reconcile"] {
+        let help = run_in(&[verb, "--help"], b"", &[]);
+        assert!(help.code == Some(0) && help.out.contains("Example") && help.out.contains("--stack"), "{}", help.out);
+    }
     for verb in ["validate", "schema", "explain"] {
         let help = run_in(&["policy", verb, "--help"], b"", &[]);
         assert!(help.code == Some(0) && help.out.contains("Example"), "{}", help.out);

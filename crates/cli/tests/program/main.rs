@@ -1,7 +1,13 @@
 //! The program as its users meet it: answers, wrong inputs, exit codes.
 
 mod answers;
+mod operator;
 mod policies;
+mod reconciling;
+mod status;
+mod sweeping;
+mod switching;
+mod waiting;
 mod which_policy;
 mod wrong_inputs;
 
