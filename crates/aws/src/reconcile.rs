@@ -76,6 +76,8 @@ struct Past {
     held: Option<Row>,
     /// Whether ECS or IAM was written to.
     wrote: bool,
+    /// What the last look found: the owner's revision, and the newest one's number.
+    seen: Option<Told>,
 }
 
 /// A family as it was seen, and what is known beside it.
@@ -213,10 +215,12 @@ impl Reconciler {
             let told = Told { standing: Some(standing.fingerprint), ..telling::nothing_active(&report, row.as_ref()) };
             return Ok(Round::Done(Box::new(Done { report, told, row })));
         };
+        let seen = telling::seen(&sight, row.as_ref());
+        past.seen = Some(seen.clone());
         let done = |outcome: &Outcome, notes: Vec<String>, past: &Past| {
             let mut report = report(&sight, &plan, outcome, notes, past);
             report.missed_by_events = urgency == Urgency::Sweep && self.was_missed(&sight, row.as_ref());
-            let told = telling::told(&sight, &plan, outcome, &report, &past.deregistered, row.as_ref());
+            let told = telling::told(seen.clone(), &plan, outcome, &report, &past.deregistered);
             let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
             Ok(Round::Done(Box::new(Done { report, told, row: row.clone() })))
         };
@@ -355,11 +359,12 @@ impl Reconciler {
                 Some(row) => row.clone(),
                 None => table.row(family).await?,
             };
+            let seen = past.seen.clone().unwrap_or_else(|| row.told.clone());
             let told = Told {
                 standing: Some(self.stands().await?.fingerprint),
                 reason: Some(error.label().to_owned()),
                 message: Some(Chain(error).to_string()),
-                ..row.told.clone()
+                ..seen
             };
             let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
             let state = if waits { State::Pending } else { State::Failing };

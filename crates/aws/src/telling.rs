@@ -16,20 +16,25 @@ pub(crate) fn pair(grant: &Grant) -> String {
     format!("{} {}", grant.role, grant.policy_arn)
 }
 
-/// What is known of the family now, but for the standing policies.
-pub(crate) fn told(
-    sight: &Sight,
-    plan: &Plan,
-    outcome: &Outcome,
-    report: &Report,
-    conflicts: &[Arn],
-    row: Option<&Row>,
-) -> Told {
+/// What a look found, on top of what the row says: the revisions, and whose sidecar the newest one has.
+pub(crate) fn seen(sight: &Sight, row: Option<&Row>) -> Told {
     let definition = &sight.observed.definition;
+    let before = row.map(|row| row.told.clone()).unwrap_or_default();
     let ours = receipt::ours(definition).filter(|_| sight.observed.registrar != Registrar::Other);
-    let source = ours.as_ref().and_then(|receipt| receipt.source_before(&sight.newest));
-    let carried = receipt::read(definition).ok().flatten().map(|receipt| receipt.policy);
-    let as_seen = (carried, ours.map(|_| sight.newest.to_string()), Some(sight.number));
+    let made_of = ours.as_ref().and_then(|receipt| receipt.source_before(&sight.newest)).map(|arn| arn.to_string());
+    // What we registered ourselves, be it a removal, is no owner's revision: theirs is what it was.
+    let theirs = before.source.clone().filter(|_| before.newest == Some(sight.number));
+    Told {
+        source: Some(made_of.or(theirs).unwrap_or_else(|| sight.newest.to_string())),
+        patched: ours.map(|_| sight.newest.to_string()),
+        injected: receipt::read(definition).ok().flatten().map(|receipt| receipt.policy),
+        newest: Some(sight.number),
+        ..before
+    }
+}
+
+/// What is known of the family once something came of the look.
+pub(crate) fn told(seen: Told, plan: &Plan, outcome: &Outcome, report: &Report, conflicts: &[Arn]) -> Told {
     let (injected, patched, newest) = match (outcome, plan.decision) {
         (Outcome::Registered { arn, .. }, Decision::Inject | Decision::Update) => {
             (plan.policy.clone(), Some(arn.to_string()), number_of(arn))
@@ -38,11 +43,10 @@ pub(crate) fn told(
         // What is the newest now, nobody has looked.
         (Outcome::Deregistered { .. }, _) => (None, None, None),
         (Outcome::Refused { deregistered, .. }, _) if !deregistered.is_empty() => (None, None, None),
-        _ => as_seen,
+        _ => (seen.injected, seen.patched, seen.newest),
     };
-    let before = row.map(|row| row.told.clone()).unwrap_or_default();
     let uses = plan.uses.iter().map(pair).collect();
-    let mut deregistered = before.deregistered;
+    let mut deregistered = seen.deregistered;
     // Those of a refusal are not among them: that they are gone is why they are not made again.
     deregistered.extend(conflicts.iter().map(ToString::to_string));
     if let Outcome::Deregistered { arns } = outcome {
@@ -54,12 +58,12 @@ pub(crate) fn told(
         message: (!report.message.is_empty()).then(|| report.message.clone()),
         policy: report.policy.clone(),
         digest: report.digest.clone(),
-        source: Some(source.unwrap_or_else(|| sight.newest.clone()).to_string()),
+        source: seen.source,
         patched,
         newest,
         standing: None, // whoever reads it fills it in
         // A definition that keeps its sidecar though nobody could say what it uses, uses what it did.
-        uses: if plan.uses.is_empty() && injected.is_some() { before.uses } else { uses },
+        uses: if plan.uses.is_empty() && injected.is_some() { seen.uses } else { uses },
         injected,
         deregistered,
     }

@@ -181,6 +181,23 @@ async fn a_sweep_waits_where_events_have_used_the_share() {
 }
 
 #[tokio::test]
+async fn a_failure_tells_of_the_revision_that_was_seen() {
+    let stage = staged();
+    stage.world.on_call(|call| {
+        let fails = call.operation == "AttachRolePolicy";
+        if fails {
+            Fault::FailBefore(ServiceError::new("ServiceFailure", "later").with_status(500))
+        } else {
+            Fault::None
+        }
+    });
+    stage.try_reconcile().await.unwrap_err();
+    let row = stage.row().await;
+    assert_eq!((row.state, row.lease), (Some(State::Failing), None));
+    assert_eq!((row.told.newest, row.told.source.as_deref()), (Some(1), Some(revision_arn(1).as_str())));
+}
+
+#[tokio::test]
 async fn a_failure_is_in_the_row_with_the_next_try() {
     let stage = staged();
     stage.world.deny("DescribeTaskDefinition", None);
@@ -211,6 +228,10 @@ async fn policies_of_the_table_come_before_the_stacks_own() {
     assert_eq!((report.outcome, report.reason), ("registered", Some(Reason::PolicyDeleted)), "{report:?}");
     let row = stage.row().await;
     assert_eq!((row.state, row.told.injected), (Some(State::Skipped), None));
+    // The clean revision is ours; what its owner registered is still the first one.
+    stage.reconcile().await;
+    let row = stage.row().await;
+    assert_eq!((row.told.newest, row.told.source.as_deref()), (Some(3), Some(revision_arn(1).as_str())));
     assert!(!stage.table().apply("traces", &named, None, "me").await.unwrap(), "it is there already");
     assert_eq!(stage.world.region(), REGION);
 }
