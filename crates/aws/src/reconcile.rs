@@ -360,9 +360,10 @@ impl Reconciler {
                 None => table.row(family).await?,
             };
             let seen = past.seen.clone().unwrap_or_else(|| row.told.clone());
+            let reason = if waits { passing(error).label() } else { error.label() };
             let told = Told {
                 standing: Some(self.stands().await?.fingerprint),
-                reason: Some(error.label().to_owned()),
+                reason: Some(reason.to_owned()),
                 message: Some(Chain(error).to_string()),
                 ..seen
             };
@@ -498,11 +499,15 @@ fn paused(switch: &Switch) -> Outcome {
     Outcome::Held { refusal: Refusal::new(Reason::Paused, because) }
 }
 
+/// What is in the way where a failure passes by itself.
+fn passing(error: &Error) -> Reason {
+    if error.is_throttled() { Reason::Throttled } else { Reason::BeingReconciled }
+}
+
 /// What is told where AWS wants to be left alone for a while, or others were faster again and again.
 fn waiting(family: &Family, error: &Error, past: &Past) -> Report {
-    let reason = if error.is_throttled() { Reason::Throttled } else { Reason::BeingReconciled };
-    let outcome = Outcome::Waiting { seconds: SLOW_AGAIN, refusal: reason.into() };
-    let mut report = blank(family, Decision::Skip, reason, &outcome);
+    let outcome = Outcome::Waiting { seconds: SLOW_AGAIN, refusal: passing(error).into() };
+    let mut report = blank(family, Decision::Skip, passing(error), &outcome);
     report.message = Chain(error).to_string();
     told(&mut report, past);
     report

@@ -11,10 +11,11 @@ use crate::clients::{CALL, Clients};
 use crate::deadline::Deadline;
 use crate::due::{differs, is_due, is_forgotten, is_waiting, waits_for_its_next_try};
 use crate::error::Error;
+use crate::meter::Counts;
 use crate::pace::{Urgency, interval};
 use crate::queue::{BATCH, LONGEST_DELAY, Queue, look_at};
 use crate::rows::Row;
-use crate::settings::Settings;
+use crate::settings::{Settings, Writes};
 use crate::standing::Standing;
 use crate::sweep_state::{Phase, SweepState};
 use crate::table::Table;
@@ -57,6 +58,12 @@ const WAITS: u32 = 300;
 
 /// Reads a second that ECS takes in the long run (aws-facts: 20, after a burst of 50).
 const READS_A_SECOND: f64 = 20.0;
+
+/// The same in relation to registrations.
+const READS_PER_WRITE: u64 = 20;
+
+/// Reads that a look takes, with one for a withdrawal now and then.
+const READS_OF_A_LOOK: u64 = 4;
 
 /// Sweeps an account and Region.
 #[derive(Debug)]
@@ -202,7 +209,7 @@ impl Sweeper {
         from: Option<&str>,
         deadline: Deadline,
     ) -> Result<(u64, Option<Family>), Error> {
-        let step = interval(self.settings.sweep_share);
+        let step = self.step();
         let mut names = self.families(deadline).await?;
         names.retain(|family| matches(family.as_str()) && from.is_none_or(|from| family.as_str() >= from));
         let fits = usize::try_from(AHEAD / step).unwrap_or(usize::MAX).max(1);
@@ -234,6 +241,19 @@ impl Sweeper {
             if let (false, Some(last)) = (deadline.leaves(RESERVE), families.last()) {
                 return Err(Error::OutOfTime { deed: "list families after", family: last.as_str().to_owned() });
             }
+        }
+    }
+
+    /// What was called since this was last asked.
+    pub fn calls(&self) -> Counts {
+        self.clients.meter.take()
+    }
+
+    /// The time between two families, in milliseconds: each may have to be registered, unless nothing is written at all.
+    fn step(&self) -> u64 {
+        match self.settings.writes {
+            Writes::Allowed => interval(self.settings.sweep_share),
+            Writes::Forbidden => (interval(self.settings.sweep_share) * READS_OF_A_LOOK / READS_PER_WRITE).max(1),
         }
     }
 
@@ -345,7 +365,7 @@ impl Work<'_> {
         self.allow(CALL)?;
         let seconds = u32::try_from((slot - now) / 1000).unwrap_or(LONGEST_DELAY);
         self.pending.push((look_at(&name, 0, Urgency::Sweep), seconds));
-        self.state.next_slot = slot + interval(self.sweeper.settings.sweep_share);
+        self.state.next_slot = slot + self.sweeper.step();
         self.state.queued += 1;
         if self.pending.len() == BATCH { self.flush().await } else { Ok(()) }
     }

@@ -141,22 +141,27 @@ impl Handler {
             policies_gone = (!report.policies_gone.is_empty()).then(|| report.policies_gone.join(" ")),
             "swept"
         );
-        if self.measures && report.outcome == "finished" {
+        if self.measures {
             self.measure(&report);
         }
         Ok(serde_json::to_value(report).expect("a report is plain JSON"))
     }
 
     fn measure(&self, report: &SweepReport) {
-        let mut metrics = Metrics::of(&self.reconciler.settings().stack).with("SweepFinished", Unit::Count, 1.0);
-        for (name, state) in [
-            ("CoveredFamilies", State::Covered),
-            ("OutdatedFamilies", State::Outdated),
-            ("SkippedFamilies", State::Skipped),
-            ("FailingFamilies", State::Failing),
-        ] {
-            let count = report.states.get(state.label()).copied().unwrap_or(0);
-            #[expect(clippy::cast_precision_loss, reason = "a count of families")]
+        let (calls, of) = (self.sweeper.calls(), |state: State| report.states.get(state.label()).copied().unwrap_or(0));
+        let mut values = vec![("EcsReads", calls.reads), ("EcsThrottles", calls.throttles)];
+        if report.outcome == "finished" {
+            values.extend([
+                ("SweepFinished", 1),
+                ("CoveredFamilies", of(State::Covered)),
+                ("OutdatedFamilies", of(State::Outdated)),
+                ("SkippedFamilies", of(State::Skipped)),
+                ("FailingFamilies", of(State::Failing)),
+            ]);
+        }
+        let mut metrics = Metrics::of(&self.reconciler.settings().stack);
+        for (name, count) in values {
+            #[expect(clippy::cast_precision_loss, reason = "counts of calls and families")]
             let count = count as f64;
             metrics = metrics.with(name, Unit::Count, count);
         }

@@ -4,7 +4,7 @@ use crate::machine::{Machine, family, name};
 use crate::stage::{at_call, die, revision_of};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::state::State;
-use ecs_sidecar_tests::Fault;
+use ecs_sidecar_tests::{Fault, Service, ServiceError, World};
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -293,4 +293,43 @@ async fn uninstalling_takes_everything_back() {
     machine.wake();
     machine.run(HOUR).await;
     assert_eq!(machine.stage.world.revisions("late").len(), 1);
+}
+
+/// What writes nothing goes at the pace of reads.
+#[tokio::test]
+async fn an_audit_looks_at_families_as_fast_as_reads_allow() {
+    let mut machine = Machine::new(&[(settings::MODE, "audit")]);
+    machine.register_families(100);
+    machine.stage.world.meter_calls();
+    let began = machine.now();
+    machine.wake();
+    machine.run(HOUR).await;
+    let began = began.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let rows = machine.rows().await;
+    let last = rows.iter().filter_map(|row| row.seen_at).max().unwrap();
+    assert_eq!(rows.len(), 100);
+    assert!((38..=45).contains(&(last - began)), "{} s", last - began);
+    assert!(!machine.stage.wrote());
+}
+
+#[tokio::test]
+async fn what_the_queue_refuses_is_queued_later_and_a_throttled_listing_goes_on() {
+    let mut machine = Machine::new(&[(settings::SWEEP_SHARE, "10000")]);
+    machine.register_families(25);
+    machine.stage.world.fail_entries(Service::Sqs, "InternalError", "web-0013");
+    machine.after(30, World::accept_entries);
+    machine.wake();
+    machine.run(2 * HOUR).await;
+    machine.assert_each_patched_once(25, "a queue that refused");
+
+    machine.stage.world.register(&family(&name(3), "2")).unwrap();
+    machine.stage.world.on_call(|call| {
+        let lists = call.operation == "ListTaskDefinitions" && call.target.is_empty();
+        if lists { Fault::FailBefore(ServiceError::new("ThrottlingException", "Rate exceeded")) } else { Fault::None }
+    });
+    machine.after(10, World::leave_calls_alone);
+    machine.wake();
+    machine.run(2 * HOUR).await;
+    assert_eq!(machine.stage.world.newest_active(&name(3)).unwrap().number, 4);
+    assert!(machine.dead.is_empty());
 }
