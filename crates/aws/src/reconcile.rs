@@ -2,18 +2,21 @@
 //!
 //! Knows: how often to look again. Must not know: what woke it; the cause of a reconcile is not an argument here.
 
+mod leave;
+mod noting;
+mod reports;
+
 use crate::act::{Acted, TO_REGISTER, act};
 use crate::clients::{CALL, Clients};
 use crate::deadline::Deadline;
-use crate::error::{Chain, Error};
+use crate::error::Error;
 use crate::history::Unfinished;
 use crate::memory::Memory;
-use crate::observe::{Before, Sight, Trust, first_look, is_newest, observe};
-use crate::pace::{Turn, Urgency};
-use crate::rows::{Deeds, LEASE, Row, Taken, Told};
+use crate::observe::{Before, Sight, Trust, first_look, observe};
+use crate::pace::Urgency;
+use crate::rows::{LEASE, Row, Told};
 use crate::settings::{Settings, Writes};
-use crate::standing::{self, Standing, Switch};
-use crate::table::Table;
+use crate::standing::{self, Standing};
 use crate::telling;
 use crate::warm::{self, Fetched};
 use aws_types::SdkConfig;
@@ -23,19 +26,13 @@ use ecs_sidecar_core::plan::{Decision, Fetch, FetchCause, Plan, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
-use ecs_sidecar_core::state::State;
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::try_join3;
+use leave::{Leave, paused};
+use reports::{nothing_active, report, waiting};
 use std::time::Duration;
 
 /// How often a family is looked at before it is left for later. Each round is a registration that was in vain.
 pub const ROUNDS: u32 = 3;
-
-/// After how many seconds a family is looked at again that another invocation is at work on, at most. Most work is done
-/// in a few; and a worker that died holds its lease for minutes.
-const BUSY: u32 = 5;
-
-/// After how many seconds a family is looked at again where AWS wants to be left alone.
-const SLOW_AGAIN: u32 = 15;
 
 /// After how many seconds an event that has not come counts as lost. CloudTrail delivers most within minutes.
 const LATE: u64 = 1800;
@@ -88,6 +85,15 @@ struct View {
     decided: Option<(Sight, Plan)>,
 }
 
+/// A family that something was decided of.
+struct Decided {
+    standing: Standing,
+    row: Option<Row>,
+    sight: Sight,
+    plan: Plan,
+    urgency: Urgency,
+}
+
 /// What came of a round.
 enum Round {
     /// This is to be told and noted.
@@ -105,16 +111,6 @@ struct Done {
     told: Told,
     /// The row that was read before the look.
     row: Option<Row>,
-}
-
-/// Whether somebody may act on a family now.
-enum Leave {
-    /// He may.
-    Given,
-    /// Not now.
-    Refused(Outcome),
-    /// The family is not any more what it was seen to be.
-    Moved,
 }
 
 /// What came of looking after the image.
@@ -215,59 +211,63 @@ impl Reconciler {
             let told = Told { standing: Some(standing.fingerprint), ..telling::nothing_active(&report, row.as_ref()) };
             return Ok(Round::Done(Box::new(Done { report, told, row })));
         };
-        let seen = telling::seen(&sight, row.as_ref());
-        past.seen = Some(seen.clone());
-        let done = |outcome: &Outcome, notes: Vec<String>, past: &Past| {
-            let mut report = report(&sight, &plan, outcome, notes, past);
-            report.missed_by_events = urgency == Urgency::Sweep && self.was_missed(&sight, row.as_ref());
-            let told = telling::told(seen.clone(), &plan, outcome, &report, &past.deregistered);
-            let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
-            Ok(Round::Done(Box::new(Done { report, told, row: row.clone() })))
-        };
+        past.seen = Some(telling::seen(&sight, row.as_ref()));
+        let view = Decided { standing, row, sight, plan, urgency };
         let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
         if !writes {
-            return done(&Outcome::of_plan_only(&plan), Vec::new(), past);
+            return Ok(self.done(&view, &Outcome::of_plan_only(&view.plan), Vec::new(), past));
         }
-        let acts = plan.changes_something() || sight.unfinished.is_some();
-        if acts && standing.switch.paused {
-            return done(&paused(&standing.switch), Vec::new(), past);
+        let acts = view.plan.changes_something() || view.sight.unfinished.is_some();
+        if acts && view.standing.switch.paused {
+            return Ok(self.done(&view, &paused(&view.standing.switch), Vec::new(), past));
         }
-        let note = match &sight.unfinished {
+        let note = match &view.sight.unfinished {
             Some(_) => None,
-            None => match self.image(&plan, deadline, past).await? {
+            None => match self.image(&view.plan, deadline, past).await? {
                 Image::Ready(note) => note,
                 Image::Fetched => return Ok(Round::Fetched),
-                Image::NotYet(outcome) => return done(&outcome, Vec::new(), past),
+                Image::NotYet(outcome) => return Ok(self.done(&view, &outcome, Vec::new(), past)),
             },
         };
         if acts {
-            match Box::pin(self.leave(row.as_ref(), &sight, &plan, urgency, past)).await? {
-                Leave::Given => {}
-                Leave::Refused(outcome) => return done(&outcome, Vec::new(), past),
+            match Box::pin(self.leave(view.row.as_ref(), &view.sight, &view.plan, urgency, past)).await? {
+                Leave::Given => past.wrote = true,
+                Leave::Refused(outcome) => return Ok(self.done(&view, &outcome, Vec::new(), past)),
                 Leave::Moved => return Ok(Round::Moved),
             }
         }
         let deadline = if past.held.is_some() { deadline.bounded(LEASE - CALL) } else { deadline };
-        if let Some(unfinished) = sight.unfinished.clone() {
-            past.wrote = true;
-            self.clients.ecs.deregister(&sight.newest).await?;
-            return match unfinished {
-                Unfinished::Leftover => {
-                    past.deregistered.push(sight.newest);
-                    Ok(Round::Moved)
-                }
-                Unfinished::AsksMore(message) => {
-                    let refusal = Refusal::new(Reason::RequiresMore, message);
-                    done(&Outcome::Refused { refusal, deregistered: vec![sight.newest.clone()] }, Vec::new(), past)
-                }
-            };
+        self.act(&view, note, deadline, past).await
+    }
+
+    /// Does what was decided, or first what an act that was cut off could not do any more.
+    async fn act(
+        &self,
+        view: &Decided,
+        note: Option<String>,
+        deadline: Deadline,
+        past: &mut Past,
+    ) -> Result<Round, Error> {
+        let newest = &view.sight.newest;
+        match &view.sight.unfinished {
+            Some(Unfinished::Leftover) => {
+                self.clients.ecs.deregister(newest).await?;
+                past.deregistered.push(newest.clone());
+                return Ok(Round::Moved);
+            }
+            Some(Unfinished::AsksMore(message)) => {
+                self.clients.ecs.deregister(newest).await?;
+                let refusal = Refusal::new(Reason::RequiresMore, message.clone());
+                let outcome = Outcome::Refused { refusal, deregistered: vec![newest.clone()] };
+                return Ok(self.done(view, &outcome, Vec::new(), past));
+            }
+            None => {}
         }
-        past.wrote |= acts;
-        match Box::pin(act(&self.clients, &sight, &plan, deadline)).await {
+        match Box::pin(act(&self.clients, &view.sight, &view.plan, deadline)).await {
             Ok(Acted::Done { outcome, mut notes }) => {
-                self.learn(&sight, &plan, &outcome);
+                self.learn(&view.sight, &view.plan, &outcome);
                 notes.extend(note);
-                done(&outcome, notes, past)
+                Ok(self.done(view, &outcome, notes, past))
             }
             Ok(Acted::Conflict { deregistered }) => {
                 past.deregistered.push(deregistered);
@@ -281,101 +281,23 @@ impl Reconciler {
         }
     }
 
+    /// Tells what came of a look.
+    fn done(&self, view: &Decided, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Round {
+        let Decided { standing, row, sight, plan, urgency } = view;
+        let mut report = report(sight, plan, outcome, notes, past);
+        report.missed_by_events = *urgency == Urgency::Sweep && self.was_missed(sight, row.as_ref());
+        let seen = telling::seen(sight, row.as_ref());
+        let told = telling::told(seen, plan, outcome, &report, &past.deregistered);
+        let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
+        Round::Done(Box::new(Done { report, told, row: row.clone() }))
+    }
+
     /// Whether an event should have brought the revision long ago.
     fn was_missed(&self, sight: &Sight, row: Option<&Row>) -> bool {
         let known = row.and_then(|row| row.told.newest);
         let registered = sight.observed.definition.described().registered_at;
         known.is_some_and(|known| known < sight.number)
             && registered.is_some_and(|registered| registered + LATE <= self.clients.clock.now())
-    }
-
-    /// Asks whether to act now: the share of ECS's bucket, then the family's lease, then whether all is still as it was
-    /// seen. Without a table, anybody may.
-    async fn leave(
-        &self,
-        row: Option<&Row>,
-        sight: &Sight,
-        plan: &Plan,
-        urgency: Urgency,
-        past: &mut Past,
-    ) -> Result<Leave, Error> {
-        let (Some(table), Some(row)) = (&self.clients.table, row) else { return Ok(Leave::Given) };
-        let registers = plan.decision.registers() || plan.decision == Decision::Withdraw || sight.unfinished.is_some();
-        if registers {
-            let wait = |milliseconds: u64, reason: Reason| {
-                let seconds = u32::try_from(milliseconds.div_ceil(1000)).unwrap_or(u32::MAX);
-                Ok(Leave::Refused(Outcome::Waiting { seconds, refusal: reason.into() }))
-            };
-            match table.take_turn(urgency, self.settings.sweep_share).await? {
-                Turn::Now => {}
-                Turn::Later(milliseconds) => return wait(milliseconds, Reason::Paced),
-                Turn::Slow(milliseconds) => return wait(milliseconds, Reason::Throttled),
-            }
-        }
-        if past.held.is_some() {
-            return Ok(Leave::Given);
-        }
-        let grants = plan.grants.iter().map(telling::pair).collect();
-        match table.take_lease(row, grants).await? {
-            Taken::Ours(row) => past.held = Some(*row),
-            Taken::Theirs(seconds) => {
-                let seconds = u32::try_from(seconds + 1).unwrap_or(BUSY).min(BUSY);
-                return Ok(Leave::Refused(Outcome::Waiting { seconds, refusal: Reason::BeingReconciled.into() }));
-            }
-            Taken::Moved => return Ok(Leave::Moved),
-        }
-        // Between the look and the lease somebody may have acted, and given the lease back.
-        let (newest, switch) = try_join(is_newest(&self.clients, &sight.family, &sight.newest), table.switch()).await?;
-        match (newest, switch.paused) {
-            (_, true) => Ok(Leave::Refused(paused(&switch))),
-            (false, _) => Ok(Leave::Moved),
-            (true, false) => Ok(Leave::Given),
-        }
-    }
-
-    /// Writes what came of it into the family's row, which gives the lease back. What was seen before somebody else wrote
-    /// the row is no news.
-    async fn note(&self, table: &Table, past: &Past, done: Done) -> Result<Report, Error> {
-        let Done { report, told, row } = done;
-        let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
-        let news = report.reason != Some(Reason::BeingReconciled);
-        if let Some(row) = past.held.as_ref().or(row.as_ref()).filter(|_| deeds.held || news) {
-            let after = table.note(row, told, report.state, deeds).await?;
-            self.tell(row, after.as_ref()).await;
-        }
-        Ok(report)
-    }
-
-    async fn tell(&self, before: &Row, after: Option<&Row>) {
-        if let (Some(news), Some(after)) = (&self.clients.news, after) {
-            news.tell(before, after).await;
-        }
-    }
-
-    /// Notes that it went wrong. Best effort: what went wrong is told anyway.
-    async fn note_failure(&self, table: &Table, family: &Family, past: &Past, error: &Error, waits: bool) {
-        let noted = async {
-            let row = match &past.held {
-                Some(row) => row.clone(),
-                None => table.row(family).await?,
-            };
-            let seen = past.seen.clone().unwrap_or_else(|| row.told.clone());
-            let reason = if waits { passing(error).label() } else { error.label() };
-            let told = Told {
-                standing: Some(self.stands().await?.fingerprint),
-                reason: Some(reason.to_owned()),
-                message: Some(Chain(error).to_string()),
-                ..seen
-            };
-            let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
-            let state = if waits { State::Pending } else { State::Failing };
-            let after = table.note(&row, told, state, deeds).await?;
-            self.tell(&row, after.as_ref()).await;
-            Ok::<_, Error>(())
-        };
-        if let Err(problem) = noted.await {
-            tracing::warn!(family = family.as_str(), error = %Chain(&problem), "the failure is not in the table");
-        }
     }
 
     /// Fetches the image, if the plan says so.
@@ -486,74 +408,8 @@ impl Reconciler {
     }
 }
 
-fn report(sight: &Sight, plan: &Plan, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Report {
-    let mut report = Report::new(plan, Some(&sight.newest), outcome);
-    report.notes.extend(notes);
-    told(&mut report, past);
-    report
-}
-
-/// Somebody paused the operator.
-fn paused(switch: &Switch) -> Outcome {
-    let because = switch.because.clone().unwrap_or_default();
-    Outcome::Held { refusal: Refusal::new(Reason::Paused, because) }
-}
-
-/// What is in the way where a failure passes by itself.
-fn passing(error: &Error) -> Reason {
-    if error.is_throttled() { Reason::Throttled } else { Reason::BeingReconciled }
-}
-
-/// What is told where AWS wants to be left alone for a while, or others were faster again and again.
-fn waiting(family: &Family, error: &Error, past: &Past) -> Report {
-    let outcome = Outcome::Waiting { seconds: SLOW_AGAIN, refusal: passing(error).into() };
-    let mut report = blank(family, Decision::Skip, passing(error), &outcome);
-    report.message = Chain(error).to_string();
-    told(&mut report, past);
-    report
-}
-
 /// All of the image came, and a look at ECR does not show it.
 fn not_shown(fetch: &Fetch) -> Fetched {
     let refusal = Refusal::new(Reason::ImageWarming, format!("{} came, and ECR does not show it yet", fetch.image));
     Fetched::Later { seconds: 30, refusal }
-}
-
-/// Nothing is there to decide on: all revisions were deregistered, or there never was one.
-fn nothing_active(family: &Family, past: &Past) -> Report {
-    let mut report = blank(family, Decision::Skip, Reason::NoActiveRevision, &Outcome::Nothing);
-    told(&mut report, past);
-    report
-}
-
-fn blank(family: &Family, decision: Decision, reason: Reason, outcome: &Outcome) -> Report {
-    Report {
-        family: Some(family.as_str().to_owned()),
-        state: State::of(decision, Some(reason), outcome),
-        decision,
-        reason: Some(reason),
-        message: reason.meaning().to_owned(),
-        policy: None,
-        digest: None,
-        source: None,
-        registered: None,
-        deregistered: Vec::new(),
-        edits: Vec::new(),
-        fetch: None,
-        log_group: None,
-        grants: Vec::new(),
-        notes: Vec::new(),
-        outcome: outcome.label(),
-        missed_by_events: false,
-        again_in_seconds: outcome.again_in_seconds(),
-    }
-}
-
-/// Adds what earlier rounds did.
-fn told(report: &mut Report, past: &Past) {
-    let earlier = past.deregistered.iter().map(ToString::to_string);
-    report.deregistered.splice(0..0, earlier);
-    if past.uncertain.is_some() {
-        report.notes.push("the answer to a registration was lost, so the family was looked at again".to_owned());
-    }
 }
