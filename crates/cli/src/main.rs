@@ -3,15 +3,20 @@
 //! Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.
 
 mod arguments;
+mod columns;
+mod confirm;
 mod diff;
 mod doctor;
 mod error;
+mod families;
 mod input;
+mod lookup;
 mod mask;
 mod online;
 mod policy;
 mod reference;
 mod site;
+mod subject;
 mod tree;
 mod verbs;
 

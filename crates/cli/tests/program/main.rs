@@ -1,7 +1,10 @@
 //! The program as its users meet it: answers, wrong inputs, exit codes.
 
+mod account;
 mod answers;
+mod looked_up;
 mod policies;
+mod stored_policies;
 mod which_policy;
 mod wrong_inputs;
 
