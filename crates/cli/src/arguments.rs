@@ -95,6 +95,17 @@ Exit codes: 0 nothing is missing, 1 something is, 2 anything else.")]
         verb: PolicyVerb,
     },
 
+    /// Take back all that the operator injected, before its stack is deleted
+    #[command(after_help = crate::uninstall::EXAMPLES)]
+    Uninstall(crate::uninstall::UninstallArguments),
+
+    /// What the operator attached to roles
+    #[command(arg_required_else_help = true)]
+    Permissions {
+        #[command(subcommand)]
+        verb: crate::permissions::PermissionsVerb,
+    },
+
     /// Print a completion script for a shell
     #[command(after_help = "\
 Example:

@@ -13,11 +13,13 @@ mod input;
 mod lookup;
 mod mask;
 mod online;
+mod permissions;
 mod policy;
 mod reference;
 mod site;
 mod subject;
 mod tree;
+mod uninstall;
 mod verbs;
 
 use arguments::{Cli, Verb};
@@ -50,6 +52,8 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Check(arguments) => verbs::check(&arguments, out),
         Verb::Doctor(arguments) => doctor::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
+        Verb::Uninstall(arguments) => uninstall::run(&arguments, out),
+        Verb::Permissions { verb } => permissions::run(&verb, out),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

@@ -5,6 +5,7 @@ mod answers;
 mod looked_up;
 mod policies;
 mod stored_policies;
+mod uninstalling;
 mod which_policy;
 mod wrong_inputs;
 

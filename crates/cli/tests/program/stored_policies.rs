@@ -69,6 +69,9 @@ fn what_the_stack_would_not_let_come_true_is_a_warning() {
     assert!(own.contains("xray-daemon: it takes the place of the stack's own policy"), "{own}");
     let odd = warned(&named("traces").replace("missing: create", "missing: refuse"));
     assert!(odd.contains("warning: traces: spec.logGroup.retentionDays"), "{odd}");
+    account.out(&["uninstall", "--yes", "--no-wait"]);
+    let ending = warned(&named("traces"));
+    assert!(ending.contains("uninstall --cancel"), "{ending}");
 }
 
 #[test]
@@ -220,6 +223,8 @@ fn without_an_operator_each_verb_says_so() {
         &["policy", "get", "traces"],
         &["policy", "list"],
         &["policy", "delete", "traces", "--yes"],
+        &["uninstall", "--plan"],
+        &["permissions", "prune", "--plan"],
     ] {
         let arguments = [verb, &["--stack", "shop"]].concat();
         account.refused(&arguments, 2, "there is no operator shop in eu-west-1");
