@@ -74,6 +74,14 @@ impl Account {
         Self { url: serve(world.clone()), world, variables }
     }
 
+    /// Deploys the function anew, with another role.
+    pub(crate) fn add_function_with_role(&self, role: &str) {
+        let others = self.variables.iter().filter(|(name, _)| name != settings::ROLE_ARN);
+        let mut all: Vec<(&str, &str)> = others.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.push((settings::ROLE_ARN, role));
+        self.world.add_function("ecs-sidecar-reconcile", &all);
+    }
+
     /// Runs the program as the developer.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
         self.run_with(arguments, "")

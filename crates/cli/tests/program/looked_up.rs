@@ -72,6 +72,19 @@ fn with_a_stack_its_policies_and_bounds_decide() {
     assert!(plan.starts_with("web: inject traces\n"), "of a certain revision nothing is known but itself: {plan}");
 }
 
+/// The operator's role has another name since; what the table says of the revision is enough.
+#[test]
+fn with_a_stack_its_table_tells_which_revision_is_the_operators() {
+    let account = Account::new(&[]);
+    account.reconcile("web");
+    account.world.deregister("web:1").expect("deregistered");
+    account.add_function_with_role("arn:aws:iam::111122223333:role/stack/renamed");
+    let plan = account.out(&["plan", "--stack", "ecs-sidecar", "web"]);
+    assert!(plan.starts_with("web: withdraw (sourceInactive)"), "{plan}");
+    let plan = account.out(&["plan", "web"]);
+    assert!(plan.starts_with("web: up to date"), "without a stack nobody says whose it is: {plan}");
+}
+
 #[test]
 fn what_cannot_be_looked_up_is_told() {
     let account = Account::new(&[]);
