@@ -1,6 +1,6 @@
 //! Managed policies of roles.
 //!
-//! Knows: the two calls, and what their refusals mean. Must not know: which policy a sidecar needs.
+//! Knows: the calls, and what their refusals mean. Must not know: which policy a sidecar needs.
 
 use crate::error::Error;
 use aws_sdk_iam::types::PolicyEvaluationDecisionType;
@@ -31,6 +31,17 @@ pub enum Attachment {
         /// Role, policy and IAM's words.
         message: String,
     },
+}
+
+/// What became of taking a policy from a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Detachment {
+    /// The role had the policy, and has it no more.
+    Detached,
+    /// The role had it no more, or there is no such role.
+    NotAttached,
+    /// The role still has it; IAM's words.
+    Refused(String),
 }
 
 impl Iam {
@@ -97,6 +108,23 @@ impl Iam {
         match refusal(&error) {
             Some(reason) => Ok(Attachment::Refused { reason, message: crate::error::Chain(&error).to_string() }),
             None => Err(error),
+        }
+    }
+
+    /// Takes a managed policy from a role.
+    ///
+    /// Guarantees: what is not attached is no error, so the client may send it again. Assumptions: `DetachRolePolicy`
+    /// for this role. Errors: [`Error::Call`] if IAM is not reached or throttles.
+    pub async fn detach(&self, role: &RoleRef, policy_arn: &str) -> Result<Detachment, Error> {
+        let sent = self.client.detach_role_policy().role_name(role.name()).policy_arn(policy_arn).send().await;
+        let Err(error) = sent else { return Ok(Detachment::Detached) };
+        let error = Error::call("DetachRolePolicy", format!("{policy_arn} and {role}"), &error);
+        if error.is_code(&NO_SUCH_ENTITY) {
+            Ok(Detachment::NotAttached)
+        } else if error.is_retryable() {
+            Err(error)
+        } else {
+            Ok(Detachment::Refused(crate::error::Chain(&error).to_string()))
         }
     }
 }

@@ -5,7 +5,7 @@
 use crate::clients::Clients;
 use crate::ecs::Listed;
 use crate::error::{Error, Failure, Said};
-use crate::gap::number_of;
+use crate::gap::{self, number_of};
 use crate::history::{History, Unfinished};
 use crate::memory::Memory;
 use crate::rows::Row;
@@ -82,6 +82,68 @@ pub(crate) async fn first_look(clients: &Clients, family: &Family) -> Result<Opt
     }
 }
 
+/// Which revision somebody wants to have looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A family's newest ACTIVE one.
+    Newest(Family),
+    /// The one of that number.
+    Revision(Family, u64),
+}
+
+/// Looks at all that a decision on a revision depends on, for a person who wants to know or to do by hand what would be
+/// decided. `None`: there is no such revision.
+///
+/// Guarantees: nothing is written, and nothing is taken from memory. Of a newest revision all is seen that a reconcile
+/// sees, but for what an act that was cut off left behind; of another one nothing is known of what became of its
+/// patches. Assumptions: the reads of a reconcile; with a table in the settings, `GetItem` on the family's row and on the
+/// image's record.
+/// Errors: those of the calls.
+pub async fn observe_definition(
+    clients: &Clients,
+    settings: &Settings,
+    plan: &plan::Settings,
+    wanted: &Wanted,
+) -> Result<Option<Observed>, Error> {
+    let (memory, trust) = (Memory::default(), Trust::Nothing);
+    match wanted {
+        Wanted::Newest(family) => {
+            let row = async {
+                match &clients.table {
+                    Some(table) => table.row(family).await.map(Some),
+                    None => Ok(None),
+                }
+            };
+            let (first, row) = try_join(first_look(clients, family), row).await?;
+            let Some(first) = first else { return Ok(None) };
+            let before = Before { plan, row: row.as_ref(), trust };
+            let sight = observe(clients, settings, &memory, before, family, first).await?;
+            Ok(Some(sight.observed))
+        }
+        Wanted::Revision(family, number) => {
+            let Some(definition) = clients.ecs.describe(&format!("{family}:{number}")).await? else { return Ok(None) };
+            let needs = plan::needs(&definition, plan, &settings.account, &settings.region);
+            let look = Look { clients, settings, plan, memory: &memory, trust };
+            let facts = Box::pin(look.facts(needs.as_ref())).await?;
+            let registrar = gap::registrar(&definition, &settings.role);
+            let mut observed = Observed { registrar, ..unchecked(settings, definition) };
+            if let Some(facts) = facts {
+                facts.tell(&mut observed);
+            }
+            Ok(Some(observed))
+        }
+    }
+}
+
+/// A definition of which nothing is known yet.
+fn unchecked(settings: &Settings, definition: TaskDefinition) -> Observed {
+    let (account, region) = (settings.account.clone(), settings.region.clone());
+    Observed {
+        registry: settings.registry.clone(),
+        ..Observed::unchecked(account, region, definition, settings.cache_prefix.clone())
+    }
+}
+
 /// Whether a revision is still the newest ACTIVE one of its family.
 ///
 /// Errors: those of the call.
@@ -114,21 +176,17 @@ pub(crate) async fn observe(
     let look = Look { clients, settings, plan, memory, trust };
     let (withdrawn, unfinished, facts) =
         try_join3(history.withdrawn(), history.unfinished(), Box::pin(look.facts(needs.as_ref()))).await?;
-    let (account, region) = (settings.account.clone(), settings.region.clone());
     let mut observed = Observed {
-        registry: settings.registry.clone(),
         withdrawn: withdrawn.digests,
         removal_withdrawn: withdrawn.removal,
         source_inactive,
         registrar,
-        ..Observed::unchecked(account, region, definition, settings.cache_prefix.clone())
+        ..unchecked(settings, definition)
     };
     let (mut remembered, mut fresh) = (false, Vec::new());
-    if let Some(facts) = facts {
-        (observed.cache, observed.image) = facts.image;
-        (observed.log_group, observed.may_create_log_group) = facts.log_group;
-        (observed.task_role, observed.execution_role) = (facts.task_role, facts.execution_role);
-        (remembered, fresh) = (facts.remembered, facts.fresh);
+    if let Some(mut facts) = facts {
+        (remembered, fresh) = (facts.remembered, std::mem::take(&mut facts.fresh));
+        facts.tell(&mut observed);
     }
     let family = family.clone();
     Ok(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished })
@@ -157,6 +215,15 @@ struct Facts {
     execution_role: RoleState,
     remembered: bool,
     fresh: Vec<RoleRef>,
+}
+
+impl Facts {
+    /// Has an observation say what was found out.
+    fn tell(self, observed: &mut Observed) {
+        (observed.cache, observed.image) = self.image;
+        (observed.log_group, observed.may_create_log_group) = self.log_group;
+        (observed.task_role, observed.execution_role) = (self.task_role, self.execution_role);
+    }
 }
 
 /// A look at roles, image and log group, with or without the help of memory.

@@ -177,6 +177,11 @@ impl Row {
         item
     }
 
+    /// Whether its sidecar rests on this pair of role and policy, as far as anybody knows.
+    fn rests_on(&self, pair: &String) -> bool {
+        self.told.injected.is_some() && self.told.uses.contains(pair)
+    }
+
     /// Whether somebody else than the holder of this row may not write it now.
     pub fn is_leased(&self, now: u64) -> bool {
         self.lease.as_ref().is_some_and(|(_, until)| *until >= now)
@@ -263,6 +268,25 @@ impl Table {
             return Ok(None);
         }
         Ok(self.put(next.write()).await?.map(Row::read))
+    }
+
+    /// Takes grants out of a row that were taken from their roles. What its sidecar rests on by now stays. `false`:
+    /// somebody is at work on the family, or was faster twice; then nothing is written.
+    ///
+    /// Errors: those of [`Table::put`].
+    pub async fn forget_grants(&self, family: &Family, pruned: &BTreeSet<String>) -> Result<bool, Error> {
+        for _ in 0..2 {
+            let row = self.row(family).await?;
+            if row.is_leased(self.clock.now()) {
+                return Ok(false);
+            }
+            let stays = |pair: &String| !pruned.contains(pair) || row.rests_on(pair);
+            let grants: BTreeSet<String> = row.grants.iter().filter(|pair| stays(pair)).cloned().collect();
+            if grants == row.grants || self.put(Row { grants, ..row }.write()).await?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Takes a row away that is still as it was read.

@@ -9,7 +9,7 @@ use ecs_sidecar_core::ids::{AccountId, Region, RoleRef};
 use ecs_sidecar_core::image::cache_prefix;
 use ecs_sidecar_core::names;
 use ecs_sidecar_core::plan::{self, Asked};
-use ecs_sidecar_core::policy::{Mode as PolicyMode, PermissionsMode, Policy};
+use ecs_sidecar_core::policy::{Mode as PolicyMode, PRESETS, PermissionsMode, Policy};
 use ecs_sidecar_core::receipt::Injector;
 use std::str::FromStr;
 
@@ -134,6 +134,8 @@ pub struct Overrides {
 pub struct Settings {
     /// How definitions are looked at.
     pub plan: plan::Settings,
+    /// The document of the stack's own policy as somebody wrote it; `None`: the stack has none.
+    pub own_document: Option<String>,
     /// What the stack says in the place of every policy; those of `plan` have it already.
     pub overrides: Overrides,
     /// Whether anything may be written.
@@ -186,7 +188,10 @@ impl Settings {
             _ => None,
         })?
         .unwrap_or((Writes::Allowed, None));
-        let mut policies: Vec<Policy> = read_policy(get(POLICY))?.into_iter().collect();
+        let own_document = own_document(get(POLICY));
+        let own = own_document.as_deref().map(Policy::parse).transpose();
+        let mut policies: Vec<Policy> =
+            own.map_err(|source| Error::Policy { name: POLICY, source })?.into_iter().collect();
         let overrides = Overrides::read(&get)?;
         for policy in &mut policies {
             policy.spec.mode = mode.unwrap_or(policy.spec.mode);
@@ -211,6 +216,7 @@ impl Settings {
         let account: AccountId = required(ACCOUNT_ID, get(ACCOUNT_ID), ACCOUNT, from_str)?;
         Ok(Self {
             plan,
+            own_document,
             overrides,
             writes,
             registry: parse(REGISTRY_ID, get(REGISTRY_ID), ACCOUNT, from_str)?.unwrap_or_else(|| account.clone()),
@@ -239,14 +245,12 @@ const ROLE: &str = "the ARN of a role";
 const ACCOUNT: &str = "an account id of twelve digits";
 const PREFIX: &str = "2 to 30 characters of a lower-case path such as ecr-public, or ROOT";
 
-fn read_policy(text: Option<String>) -> Result<Option<Policy>, Error> {
-    match text.as_deref() {
-        Some(NO_POLICY) => return Ok(None),
-        Some(text) => Policy::parse(text),
-        None => Policy::preset("xray-daemon"),
+/// What nobody has said anything about is the first of the presets.
+fn own_document(text: Option<String>) -> Option<String> {
+    match text {
+        Some(text) => Some(text).filter(|text| text != NO_POLICY),
+        None => Some(PRESETS[0].1.to_owned()),
     }
-    .map(Some)
-    .map_err(|source| Error::Policy { name: POLICY, source })
 }
 
 impl Overrides {

@@ -79,7 +79,7 @@ impl Standing {
     fn new(settings: &Settings, switch: Switch, stored: Vec<StoredPolicy>) -> Self {
         let mut plan = settings.plan.clone();
         let mut table = Vec::new();
-        for stored in stored.iter().filter(|stored| !stored.deleting) {
+        for stored in stored.iter().filter(|stored| !stored.deleting && stored.problem.is_none()) {
             let Ok(mut policy) = Policy::parse(&stored.text) else { continue };
             settings.overrides.apply(&mut policy);
             table.push(policy);

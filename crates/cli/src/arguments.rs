@@ -46,9 +46,12 @@ Examples:
   ecs-sidecar plan taskdef.json                   a diff with the reasons beside it
   ecs-sidecar plan --format json taskdef.json     decision, reason, digest and edits
   ecs-sidecar plan --format patch taskdef.json    RFC 6902: from the file to what inject prints
+  ecs-sidecar plan web                            its newest ACTIVE revision, with its roles, image and log group
+  ecs-sidecar plan web:7 --stack ecs-sidecar      as that operator's policies and parameters have it
 
-Asking by hand counts as opting in; an explicit opt-out in the definition still wins.")]
-    Plan(Arguments),
+Asking by hand counts as opting in; an explicit opt-out in the definition still wins.
+What is no file is looked up in AWS, by reads alone.")]
+    Plan(PlanArguments),
 
     /// Print the definition with the sidecar, as RegisterTaskDefinition takes it
     #[command(after_help = "\
@@ -56,16 +59,21 @@ Examples:
   ecs-sidecar inject --account 111122223333 --region eu-west-1 taskdef.json > patched.json
   ecs-sidecar inject --default-task-role arn:aws:iam::111122223333:role/traced taskdef.json
   aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar inject -
+  ecs-sidecar inject web > patched.json           its newest ACTIVE revision, with a look at roles, image and log group
 
-A definition that is left alone is printed unchanged in register form; the reason goes to standard error.")]
-    Inject(Arguments),
+A definition that is left alone is printed unchanged in register form; the reason goes to standard error.
+Nothing is written to AWS; `ecs-sidecar reconcile` lets the operator do it.")]
+    Inject(PlanArguments),
 
     /// Print the definition with the injection taken back exactly
     #[command(after_help = "\
 Examples:
   ecs-sidecar remove patched.json > taskdef.json
-  aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar remove -")]
-    Remove(Arguments),
+  aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar remove -
+  ecs-sidecar remove web > taskdef.json           of its newest ACTIVE revision
+
+Nothing is written to AWS; `ecs-sidecar reconcile` lets the operator do it.")]
+    Remove(PlanArguments),
 
     /// Judge a definition by ECS's documented registration rules
     #[command(after_help = "\
@@ -145,11 +153,22 @@ It is the operator's own function that works, with its role and its lease on the
 to do, 1 the family is failing, 2 anything else.")]
     Reconcile(ReconcileArguments),
 
-    /// Policies by themselves: whether they are valid, what they may say, and which wins
+    /// Policies: those of an operator, and by themselves whether they are valid, what they may say, and which wins
     #[command(arg_required_else_help = true)]
     Policy {
         #[command(subcommand)]
         verb: PolicyVerb,
+    },
+
+    /// Take back all that the operator injected, before its stack is deleted
+    #[command(after_help = crate::uninstall::EXAMPLES)]
+    Uninstall(crate::uninstall::UninstallArguments),
+
+    /// What the operator attached to roles
+    #[command(arg_required_else_help = true)]
+    Permissions {
+        #[command(subcommand)]
+        verb: crate::permissions::PermissionsVerb,
     },
 
     /// Print a completion script for a shell
@@ -171,6 +190,39 @@ Example:
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum PolicyVerb {
+    /// Put policies into the operator's table, where they are there for all families
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar policy apply -f metrics.yaml
+  ecs-sidecar policy apply -f metrics.yaml -f traces.yaml --dry-run
+
+Nothing is written unless all are valid. The operator looks at all families then, at its own pace. A policy that was
+being deleted is there again.")]
+    Apply(ApplyArguments),
+
+    /// Print a policy of the operator as it was applied
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar policy get metrics > metrics.yaml
+  ecs-sidecar policy get metrics --format json    with who changed it, and when")]
+    Get(GetArguments),
+
+    /// List the operator's policies: how they stand, and how many families have their sidecars
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar policy list
+  ecs-sidecar policy list --format json")]
+    List(ListArguments),
+
+    /// Delete a policy: what it injected is taken back, then it is gone
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar policy delete metrics
+  ecs-sidecar policy delete metrics --yes
+
+The sweep takes the sidecars back at the operator's pace; `policy list` tells how many are left, and what is in the way.")]
+    Delete(DeleteArguments),
+
     /// Judge policy files, and warn of what is allowed but probably not meant
     #[command(after_help = "\
 Examples:
@@ -193,9 +245,10 @@ The schema refuses nothing that `policy validate` takes; a few rules only `polic
 Examples:
   ecs-sidecar policy explain taskdef.json
   ecs-sidecar policy explain --policy metrics.yaml --policy xray-daemon taskdef.json
+  ecs-sidecar policy explain web                  the newest ACTIVE revision, among the operator's policies
 
 Policies are tried in the order in which they are named. The operator tries those of its table by name, then the
-stack's own. This is the choice alone: whether image, roles and log groups are in the way, `plan` tells.")]
+stack's own. What is no file is looked up in AWS, and explained among the operator's policies. This is the choice alone: whether image, roles and log groups are in the way, `plan` tells.")]
     Explain(ExplainArguments),
 }
 
@@ -212,17 +265,95 @@ pub(crate) struct ValidateArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct ExplainArguments {
-    /// Task definition, in any of the forms that `plan` takes; - reads standard input
-    #[arg(value_name = "FILE|-", value_hint = ValueHint::FilePath)]
+    /// Task definition, in any of the forms that `plan` takes; - reads standard input. What is no file is looked up in
+    /// AWS
+    #[arg(value_name = "FILE|-|FAMILY[:REVISION]|ARN", value_hint = ValueHint::FilePath)]
     pub(crate) file: PathBuf,
 
-    /// Policy that there is: the name of a preset, or a file; may be given several times
-    #[arg(long = "policy", value_name = "PRESET|FILE", default_value = "xray-daemon", value_hint = ValueHint::FilePath)]
+    /// Policy that there is: the name of a preset, or a file; may be given several times [default: for a file
+    /// xray-daemon, else those of the operator]
+    #[arg(long = "policy", value_name = "PRESET|FILE", value_hint = ValueHint::FilePath)]
     pub(crate) policies: Vec<String>,
 
     /// How the answer is printed
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
     pub(crate) format: PolicyFormat,
+
+    /// Name of the operator's CloudFormation stack, whose policies there are; what is asked about is no file then
+    /// [default: ECS_SIDECAR_STACK, then ecs-sidecar]
+    #[arg(long, value_name = "NAME", conflicts_with = "policies", help_heading = "How AWS is asked")]
+    pub(crate) stack: Option<String>,
+
+    #[command(flatten)]
+    pub(crate) aws: AwsArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApplyArguments {
+    /// Policy, one to a file; - reads standard input; may be given several times
+    #[arg(short, long = "file", value_name = "FILE|-", required = true, value_hint = ValueHint::FilePath)]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct GetArguments {
+    /// Name of the policy
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "yaml", help_heading = "Output")]
+    pub(crate) format: DocumentFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ListArguments {
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
+    pub(crate) format: ListFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct DeleteArguments {
+    /// Name of the policy
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+
+    /// Do not ask
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum DocumentFormat {
+    /// The document as it was applied
+    Yaml,
+    /// The same with what is known of it
+    Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ListFormat {
+    /// For people
+    Table,
+    /// For machines
+    Json,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -243,6 +374,27 @@ pub(crate) enum ReferenceTopic {
     Reasons,
     /// Rules of `check`
     Rules,
+}
+
+const SUBJECT: &str = "\
+Task definition: a RegisterTaskDefinition input, the answer of describe-task-definition, or the bare definition as the \
+console saves it; - reads standard input. What is no file is looked up in AWS: a family's newest ACTIVE revision, \
+another one of it, or one by its ARN";
+
+#[derive(Debug, Args)]
+#[command(mut_arg("file", |file| file.value_name("FILE|-|FAMILY[:REVISION]|ARN").long_help(SUBJECT).help(SUBJECT)))]
+pub(crate) struct PlanArguments {
+    #[command(flatten)]
+    pub(crate) arguments: Arguments,
+
+    /// Name of an operator's CloudFormation stack, to go by its policies and parameters; what is asked about is no
+    /// file then
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["policy", "account", "cache_prefix", "registry_account", "image_digest", "default_task_role", "default_execution_role", "trust_instance_role"], help_heading = "How AWS is asked")]
+    pub(crate) stack: Option<String>,
+
+    /// Endpoint of all services, for emulators [default: AWS_ENDPOINT_URL]
+    #[arg(long, value_name = "URL", help_heading = "How AWS is asked")]
+    pub(crate) endpoint_url: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::mask::masked;
 use anstyle::{AnsiColor, Style};
 use ecs_sidecar_core::definition::TaskDefinition;
-use ecs_sidecar_core::plan::{Decision, Plan};
+use ecs_sidecar_core::plan::{Decision, FetchCause, Plan};
 use ecs_sidecar_core::reason::Reason;
 use similar::{ChangeTag, TextDiff};
 use std::collections::BTreeMap;
@@ -19,6 +19,7 @@ const STRONG: Style = Style::new().bold();
 /// Headline and diff.
 pub(crate) fn write(before: &TaskDefinition, plan: &Plan, out: &mut dyn Write) -> Result<(), Error> {
     headline(plan, out)?;
+    needs(plan, out)?;
     if plan.decision.registers() {
         unified(before, plan, out)?;
     }
@@ -47,6 +48,22 @@ pub(crate) fn headline(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> 
         writeln!(out, "  note: {note}")?;
     }
     Ok(())
+}
+
+/// What has to be there before the definition is registered and is not, a line for each; only a look at AWS tells.
+pub(crate) fn needs(plan: &Plan, out: &mut dyn Write) -> std::io::Result<()> {
+    if let Some(fetch) = &plan.fetch {
+        let how = match (fetch.cause, &fetch.rule) {
+            (FetchCause::Refresh, _) => ", which may be older than upstream",
+            (FetchCause::Missing, Some(_)) => ", through a cache rule that is not there yet either",
+            (FetchCause::Missing, None) => "",
+        };
+        writeln!(out, "  needs: image {} in repository {}{how}", fetch.image, fetch.repository)?;
+    }
+    if let Some(group) = &plan.log_group {
+        writeln!(out, "  needs: log group {}", group.name)?;
+    }
+    plan.grants.iter().try_for_each(|grant| writeln!(out, "  needs: {} on role {}", grant.policy_arn, grant.role))
 }
 
 fn unified(before: &TaskDefinition, plan: &Plan, out: &mut dyn Write) -> Result<(), Error> {

@@ -15,6 +15,40 @@ pub(crate) enum Error {
         #[source]
         source: std::io::Error,
     },
+    #[error("cannot read {text}")]
+    NoSubject {
+        text: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("{text} is neither a family nor FAMILY:REVISION nor the ARN of a task definition")]
+    NoRevisionName { text: String },
+    #[error("there is no {what} in {region}")]
+    NoRevision { what: String, region: ecs_sidecar_core::ids::Region },
+    #[error("cannot look up {text} in AWS")]
+    Lookup {
+        text: String,
+        #[source]
+        source: Box<Error>,
+    },
+    #[error("{text} is in {said}, and {asked} is asked")]
+    Elsewhere { text: String, asked: String, said: String },
+    #[error("{option} says what AWS says of {text} by itself")]
+    Ignored { option: &'static str, text: String },
+    #[error("policy {file} is {bytes} bytes long; the table takes {limit}")]
+    LongPolicy { file: String, bytes: usize, limit: usize },
+    #[error("policy {name} is in several of the files")]
+    TwiceNamed { name: String },
+    #[error("the operator {stack} has no policy {name}; there are: {known}")]
+    NoPolicy { stack: String, name: String, known: String },
+    #[error("policy {name} is the stack's own, and not in the table of {stack}")]
+    OwnPolicy { stack: String, name: String },
+    #[error("others changed {object} at the same time, twice")]
+    Raced { object: String },
+    #[error("nobody is there to be asked whether to go on")]
+    NobodyToAsk,
+    #[error("the operator {stack} takes nothing back: {why}")]
+    Hindered { stack: String, why: String, hint: &'static str },
     #[error("{file} is not UTF-8: invalid byte at offset {offset}")]
     NotUtf8 { file: String, offset: usize },
     #[error("{file} is empty")]
@@ -54,8 +88,6 @@ pub(crate) enum Error {
     Function { function: String, kind: String, message: String },
     #[error("{function} answered something that this program does not understand")]
     Answer { function: String },
-    #[error("{arn} is in another {what} than the operator, which is in {home}")]
-    Elsewhere { arn: String, what: &'static str, home: String },
     #[error("{revision} was not dealt with in {seconds} s: {stands}")]
     NotInTime { revision: String, family: String, seconds: u32, stands: String },
     #[error("somebody else throws the operator's switch at the same time")]
@@ -88,13 +120,31 @@ impl Error {
                 Some("has `aws sts get-caller-identity` an answer here, with the same profile and Region?".to_owned())
             }
             Self::Call(_) => Some("whose credentials are these? `aws sts get-caller-identity` tells".to_owned()),
+            Self::Lookup { source, .. } => source.hint(),
+            Self::NoSubject { .. } => Some(
+                "it is no file, and neither a family nor FAMILY:REVISION nor the ARN of a task definition".to_owned(),
+            ),
+            Self::NoRevisionName { .. } => Some("with --stack nothing is read from files; leave it out".to_owned()),
+            Self::NoRevision { .. } => {
+                Some("is it in this account and Region? --profile and --region choose others".to_owned())
+            }
+            Self::Elsewhere { .. } => Some("--region and --profile choose where AWS is asked".to_owned()),
+            Self::Ignored { option, .. } => Some(format!("leave {option} out, or give a file")),
+            Self::LongPolicy { .. } => Some("comments count too".to_owned()),
+            Self::OwnPolicy { stack, .. } => Some(format!(
+                "deploy {stack} with the parameter Policy=none to have none of its own; `policy apply` can put another \
+                 one of that name in its place"
+            )),
+            Self::Raced { .. } => Some("look at what they did, and try again".to_owned()),
+            Self::NobodyToAsk => Some("without a terminal, pass --yes".to_owned()),
+            Self::Hindered { hint, .. } => Some((*hint).to_owned()),
+            Self::NoPolicy { .. } | Self::TwiceNamed { .. } => None,
             Self::NoStack { .. } => {
                 Some("--stack, --region and --profile choose another one; the README tells how to deploy it".to_owned())
             }
             Self::NoTable { .. } => Some("it is older than this program; update the stack".to_owned()),
             Self::Function { function, .. } => Some(format!("its log is in /aws/lambda/{function}")),
             Self::Answer { .. } => Some("are the stack and this program of the same version?".to_owned()),
-            Self::Elsewhere { .. } => Some("--region, --profile and --stack choose another operator".to_owned()),
             Self::NotInTime { family, .. } => Some(format!(
                 "`ecs-sidecar reconcile {family}` has it dealt with at once; `ecs-sidecar doctor --family {family}` tells \
                  whether events come"
@@ -151,7 +201,17 @@ impl Error {
             | Self::Policy { .. }
             | Self::Elsewhere { .. }
             | Self::NotInTime { .. }
+            | Self::NoRevisionName { .. }
+            | Self::NoRevision { .. }
+            | Self::LongPolicy { .. }
+            | Self::TwiceNamed { .. }
+            | Self::NoPolicy { .. }
+            | Self::OwnPolicy { .. }
+            | Self::NobodyToAsk
+            | Self::Hindered { .. }
             | Self::Doctor(DoctorError::OtherVpc { .. }) => 1,
+            Self::Lookup { source, .. } => source.code(),
+            Self::NoSubject { .. } | Self::Ignored { .. } | Self::Raced { .. } => 2,
             Self::Doctor(DoctorError::Call(_) | DoctorError::Identity { .. } | DoctorError::NoSuch { .. })
             | Self::Runtime(_)
             | Self::Call(_)

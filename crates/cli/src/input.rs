@@ -10,6 +10,8 @@ use std::path::Path;
 pub(crate) struct Input {
     pub(crate) text: String,
     pub(crate) definition: TaskDefinition,
+    /// Whether it comes from a file, and not from AWS.
+    pub(crate) is_file: bool,
 }
 
 /// Reads a task definition from a file or, for `-`, from standard input.
@@ -17,7 +19,7 @@ pub(crate) fn definition(path: &Path) -> Result<Input, Error> {
     let text = text(path)?;
     let file = name(path);
     let definition = TaskDefinition::parse(&text).map_err(|source| Error::Input { file, source: Box::new(source) })?;
-    Ok(Input { text, definition })
+    Ok(Input { text, definition, is_file: true })
 }
 
 /// Reads a policy: a preset by its name, or else a file.
@@ -33,7 +35,16 @@ pub(crate) fn policy(name_or_path: &str) -> Result<Policy, Error> {
 
 /// Reads a policy from a file or, for `-`, from standard input.
 pub(crate) fn policy_file(path: &Path) -> Result<Policy, Error> {
-    Policy::parse(&text(path)?).map_err(|source| Error::Policy { name: name(path), source: Box::new(source) })
+    policy_document(path).map(|(_, policy)| policy)
+}
+
+/// The same with its text as somebody wrote it.
+pub(crate) fn policy_document(path: &Path) -> Result<(String, Policy), Error> {
+    let text = text(path)?;
+    match Policy::parse(&text) {
+        Ok(policy) => Ok((text, policy)),
+        Err(source) => Err(Error::Policy { name: name(path), source: Box::new(source) }),
+    }
 }
 
 /// How a file is called.

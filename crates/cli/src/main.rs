@@ -4,12 +4,17 @@
 
 mod age;
 mod arguments;
+mod columns;
+mod confirm;
 mod diff;
 mod doctor;
 mod error;
+mod families;
 mod input;
+mod lookup;
 mod mask;
 mod online;
+mod permissions;
 mod policy;
 mod progress;
 mod reconcile;
@@ -17,9 +22,11 @@ mod reference;
 mod revision;
 mod site;
 mod status;
+mod subject;
 mod sweep;
 mod switch;
 mod tree;
+mod uninstall;
 mod verbs;
 mod wait;
 
@@ -59,6 +66,8 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Sweep(arguments) => sweep::run(&arguments, out),
         Verb::Reconcile(arguments) => reconcile::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
+        Verb::Uninstall(arguments) => uninstall::run(&arguments, out),
+        Verb::Permissions { verb } => permissions::run(&verb, out),
         Verb::Completions { shell } => {
             clap_complete::generate(shell, &mut Cli::command(), "ecs-sidecar", &mut std::io::stdout());
             Ok(ExitCode::SUCCESS)

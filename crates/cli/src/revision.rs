@@ -66,12 +66,13 @@ impl Revision {
             let arn = format!("arn:{partition}:ecs:{region}:{account}:task-definition/{family}:{number}");
             return Ok(arn.parse().expect("made of the parts of an ARN"));
         };
-        let elsewhere = |what, home: &dyn std::fmt::Display| {
-            Err(Error::Elsewhere { arn: arn.to_string(), what, home: home.to_string() })
+        let elsewhere = |said: &dyn std::fmt::Display, asked: &dyn std::fmt::Display| {
+            let (said, asked) = (said.to_string(), asked.to_string());
+            Err(Error::Elsewhere { text: arn.to_string(), asked, said })
         };
         match (arn.region(), arn.account()) {
-            (Some(other), _) if other != *region => elsewhere("Region", region),
-            (_, Some(other)) if other != *account => elsewhere("account", account),
+            (Some(other), _) if other != *region => elsewhere(&other, region),
+            (_, Some(other)) if other != *account => elsewhere(&other, account),
             _ => Ok(arn.clone()),
         }
     }

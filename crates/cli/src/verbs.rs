@@ -1,10 +1,12 @@
-//! The four verbs: each reads a definition, has core decide, and prints.
+//! The four verbs: each reads a definition or looks it up, has core decide, and prints.
 
-use crate::arguments::{Arguments, Format};
+use crate::arguments::{Arguments, Format, PlanArguments};
 use crate::diff;
 use crate::error::Error;
 use crate::input::{self, Input};
+use crate::lookup::{Looked, look};
 use crate::site::Site;
+use crate::subject::Subject;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::check::{self, Finding};
 use ecs_sidecar_core::edit::PatchOperation;
@@ -19,9 +21,9 @@ use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 
 /// `plan`: what would be done, and why.
-pub(crate) fn plan(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(crate) fn plan(arguments: &PlanArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let (input, plan) = decide(arguments, Asked::Inject)?;
-    match arguments.format {
+    match arguments.arguments.format {
         Format::Text => diff::write(&input.definition, &plan, out)?,
         Format::Json => {
             let source = input.definition.described().arn.as_ref();
@@ -33,12 +35,12 @@ pub(crate) fn plan(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCod
 }
 
 /// `inject`: the definition with the sidecar.
-pub(crate) fn inject(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(crate) fn inject(arguments: &PlanArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     change(arguments, Asked::Inject, out)
 }
 
 /// `remove`: the definition without what was injected.
-pub(crate) fn remove(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
+pub(crate) fn remove(arguments: &PlanArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     change(arguments, Asked::Remove, out)
 }
 
@@ -71,14 +73,14 @@ pub(crate) fn check(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCo
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
 
-fn change(arguments: &Arguments, asked: Asked, out: &mut dyn Write) -> Result<ExitCode, Error> {
+fn change(arguments: &PlanArguments, asked: Asked, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let (input, plan) = decide(arguments, asked)?;
-    match arguments.format {
+    match arguments.arguments.format {
         Format::Text | Format::Json => {
             out.write_all(plan.result.text().as_bytes())?;
             // A file that ends without a newline stays so; what was unpacked from an answer, and what a person looks
             // at, ends with one.
-            let unpacked = input.text != input.definition.text();
+            let unpacked = !input.is_file || input.text != input.definition.text();
             if !plan.result.text().ends_with('\n') && (unpacked || std::io::stdout().is_terminal()) {
                 writeln!(out)?;
             }
@@ -87,19 +89,38 @@ fn change(arguments: &Arguments, asked: Asked, out: &mut dyn Write) -> Result<Ex
     }
     let mut notes = anstream::stderr().lock();
     // Standard error may be closed; the answer is on standard output.
-    let _ = diff::headline(&plan, &mut notes);
+    let _ = diff::headline(&plan, &mut notes).and_then(|()| diff::needs(&plan, &mut notes));
     Ok(ExitCode::SUCCESS)
 }
 
-fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
-    let input = input::definition(&arguments.file)?;
+fn decide(arguments: &PlanArguments, asked: Asked) -> Result<(Input, Plan), Error> {
+    let (input, mut plan) = match Subject::of(&arguments.arguments.file, arguments.stack.as_deref())? {
+        Subject::File(_) => decide_on_file(&arguments.arguments, asked)?,
+        Subject::Revision(revision) => {
+            let Looked { observed, plan: settings } = look(arguments, &revision, asked)?;
+            let plan = plan::plan(&observed, &settings);
+            let definition = observed.definition;
+            // It is in register form already; what is printed of it ends with a newline, as no file's would.
+            (Input { text: definition.text().to_owned(), definition, is_file: false }, plan)
+        }
+    };
+    let broken = check::check(&input.definition).len();
+    if broken > 0 && plan.decision != Decision::Skip {
+        plan.notes
+            .push(format!("ECS would refuse this definition as it is: `ecs-sidecar check` has {broken} finding(s)"));
+    }
+    Ok((input, plan))
+}
+
+/// How a person wants a definition to be looked at, without a stack.
+pub(crate) fn settings(arguments: &Arguments, asked: Asked) -> Result<Settings, Error> {
     let mut policy = input::policy(&arguments.policy)?;
     let permissions = &mut policy.spec.permissions;
     permissions.default_task_role = arguments.default_task_role.clone().or(permissions.default_task_role.take());
     permissions.default_execution_role =
         arguments.default_execution_role.clone().or(permissions.default_execution_role.take());
     permissions.trust_instance_role |= arguments.trust_instance_role;
-    let settings = Settings {
+    Ok(Settings {
         policies: vec![policy],
         deleted: std::collections::BTreeSet::new(),
         // Whoever runs this could write the definition by hand as well.
@@ -108,7 +129,12 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
         injector: Injector::Cli,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         execution_policy_arn: None,
-    };
+    })
+}
+
+fn decide_on_file(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
+    let input = input::definition(&arguments.file)?;
+    let settings = settings(arguments, asked)?;
     let (site, unknown) = match Site::find(arguments, &input.definition) {
         Ok(site) => (site, None),
         Err(error) => (Site::nowhere(), Some(error)),
@@ -117,17 +143,12 @@ fn decide(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
     let mut observed = Observed::unchecked(site.account, site.region, input.definition.clone(), prefix);
     observed.registry = arguments.registry_account.clone().unwrap_or(observed.registry);
     observed.image = ImageState::NotChecked(arguments.image_digest.clone());
-    let mut plan = plan::plan(&observed, &settings);
+    let plan = plan::plan(&observed, &settings);
     // A removal, an opt-out and most skips are the same wherever the tasks run.
     let anywhere = plan.decision == Decision::Remove
         || plan.decision == Decision::Skip && plan.reason != Some(Reason::RoleOtherAccount);
     if let Some(error) = unknown.filter(|_| !anywhere) {
         return Err(error);
-    }
-    let broken = check::check(&input.definition).len();
-    if broken > 0 && plan.decision != Decision::Skip {
-        plan.notes
-            .push(format!("ECS would refuse this definition as it is: `ecs-sidecar check` has {broken} finding(s)"));
     }
     Ok((input, plan))
 }

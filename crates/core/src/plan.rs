@@ -50,6 +50,16 @@ pub fn needs(definition: &TaskDefinition, settings: &Settings, account: &Account
     })
 }
 
+/// ARNs of the managed policies that a policy wants on the roles of a definition in that account and Region.
+pub fn managed_policies(policy: &Policy, account: &AccountId, region: &Region) -> Vec<String> {
+    let permissions = &policy.spec.permissions;
+    let place = Place { account, region };
+    [&permissions.task_role, &permissions.execution_role]
+        .into_iter()
+        .flat_map(|arns| intent::policy_arns(arns, policy, place))
+        .collect()
+}
+
 struct Planner<'a> {
     observed: &'a Observed,
     settings: &'a Settings,

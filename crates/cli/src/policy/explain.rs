@@ -3,7 +3,8 @@
 use super::print;
 use crate::arguments::{ExplainArguments, PolicyFormat};
 use crate::error::Error;
-use crate::input;
+use crate::subject::{self, Revision, Subject};
+use crate::{input, lookup};
 use anstyle::Style;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::definition::TaskDefinition;
@@ -21,11 +22,43 @@ const STANDING: [ChoiceRule; 3] = [ChoiceRule::FirstOptOut, ChoiceRule::NoneSele
 
 const STRONG: Style = Style::new().bold();
 
-/// Explains the definition of a file, among the policies that the command line names.
+/// The policy that a file is explained with where none is named.
+const PRESET: &str = "xray-daemon";
+
+/// Explains the definition of a file, among the policies that the command line names; or the one of a family, among
+/// the operator's unless the command line names some.
 pub(crate) fn run(arguments: &ExplainArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
-    let input = input::definition(&arguments.file)?;
-    let policies: Result<Vec<Policy>, Error> = arguments.policies.iter().map(|name| input::policy(name)).collect();
-    tell(&input.definition, &settings(policies?), arguments.format, out)
+    match Subject::of(&arguments.file, arguments.stack.as_deref())? {
+        Subject::File(path) => {
+            let input = input::definition(&path)?;
+            let named = read(&arguments.policies)?;
+            let policies = if named.is_empty() { vec![input::policy(PRESET)?] } else { named };
+            tell(&input.definition, &settings(policies), arguments.format, out)
+        }
+        Subject::Revision(revision) => {
+            let (definition, settings) = look_up(arguments, &revision)?;
+            tell(&definition, &settings, arguments.format, out)
+        }
+    }
+}
+
+fn read(policies: &[String]) -> Result<Vec<Policy>, Error> {
+    policies.iter().map(|name| input::policy(name)).collect()
+}
+
+/// The definition as it stands in AWS, and the policies to explain it with.
+fn look_up(arguments: &ExplainArguments, revision: &Revision) -> Result<(TaskDefinition, Settings), Error> {
+    let named = read(&arguments.policies)?;
+    let aws = revision.connect(&arguments.aws)?;
+    let found = aws.run(async {
+        if !named.is_empty() {
+            return Ok((lookup::describe(&aws, revision).await?, settings(named)));
+        }
+        let stack = aws.stack(&subject::stack(arguments.stack.as_deref(), &arguments.aws)).await?;
+        let standing = stack.table.standing(&stack.settings).await?;
+        Ok((lookup::describe(&aws, revision).await?, (*standing.plan).clone()))
+    });
+    found.map_err(|error| revision.lookup(error))
 }
 
 /// Explains a definition, wherever it and the policies come from. Nothing in it is at fault, so this is no failure

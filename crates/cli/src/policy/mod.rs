@@ -1,6 +1,9 @@
-//! `policy`: policies by themselves, and which of them wins for a definition. Nothing is asked of AWS.
+//! `policy`: those of an operator, policies by themselves, and which of them wins for a definition.
 
+mod apply;
+mod delete;
 mod explain;
+mod get;
 mod validate;
 
 use crate::arguments::PolicyVerb;
@@ -12,6 +15,10 @@ use std::process::ExitCode;
 /// Runs one of the verbs.
 pub(crate) fn run(verb: &PolicyVerb, out: &mut dyn Write) -> Result<ExitCode, Error> {
     match verb {
+        PolicyVerb::Apply(arguments) => apply::run(arguments, out),
+        PolicyVerb::Get(arguments) => get::get(arguments, out),
+        PolicyVerb::List(arguments) => get::list(arguments, out),
+        PolicyVerb::Delete(arguments) => delete::run(arguments, out),
         PolicyVerb::Validate(arguments) => validate::run(arguments, out),
         PolicyVerb::Schema => print(&schema(), out).map(|()| ExitCode::SUCCESS),
         PolicyVerb::Explain(arguments) => explain::run(arguments, out),

@@ -1,12 +1,16 @@
 //! The program as its users meet it: answers, wrong inputs, exit codes.
 
+mod account;
 mod answers;
+mod looked_up;
 mod operator;
 mod policies;
 mod reconciling;
 mod status;
+mod stored_policies;
 mod sweeping;
 mod switching;
+mod uninstalling;
 mod waiting;
 mod which_policy;
 mod wrong_inputs;

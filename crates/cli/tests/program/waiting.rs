@@ -187,11 +187,8 @@ fn a_revision_that_cannot_be_meant_is_refused() {
         assert!(run.err.contains("or FAMILY:REVISION"), "{}", run.err);
     }
     for (wrong, wanted) in [
-        (
-            arn("web:1").replace("eu-west-1", "us-east-1"),
-            "is in another Region than the operator, which is in eu-west-1",
-        ),
-        (arn("web:1").replace("1111", "9999"), "is in another account than the operator, which is in 111122223333"),
+        (arn("web:1").replace("eu-west-1", "us-east-1"), "is in us-east-1, and eu-west-1 is asked"),
+        (arn("web:1").replace("1111", "9999"), "is in 999922223333, and 111122223333 is asked"),
     ] {
         for verb in ["wait", "reconcile"] {
             let run = operator.run(&[verb, &wrong]);
