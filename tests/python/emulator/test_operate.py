@@ -87,6 +87,19 @@ def test_every_command_of_the_readme_runs_and_the_last_ones_undo_it_all(ministac
     assert len(active_revisions(ministack, FAMILY)) >= 3, "the first, the patched and the clean one"
 
 
+def test_a_policy_woke_the_sweep_and_both_functions_measure(stack):
+    sweeps = stack.log_lines(group="SweepLogGroupName")
+    assert "table" in {line.get("cause") for line in sweeps}, "by the table's stream"
+    for lines, metric in ((stack.log_lines(), "Decisions"), (sweeps, "SweepFinished")):
+        measured = [line for line in lines if metric in line]
+        assert measured
+        for line in measured:
+            (directive,) = line["_aws"]["CloudWatchMetrics"]
+            assert directive["Namespace"] == "EcsSidecar" and line["Stack"] == "ecs-sidecar"
+            names = {name for names in directive["Dimensions"] for name in names}
+            assert names | {entry["Name"] for entry in directive["Metrics"]} <= set(line), "each has its value beside it"
+
+
 def test_a_pipeline_gets_the_revision_to_deploy(ministack, stack, registered, run):
     run("ecs-sidecar uninstall --cancel")
     arn = ministack.client("ecs").register_task_definition(**EXAMPLE)["taskDefinition"]["taskDefinitionArn"]
