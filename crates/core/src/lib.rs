@@ -23,6 +23,7 @@ pub mod mask;
 pub mod names;
 pub mod normalize;
 pub mod observed;
+mod outcome;
 mod permit;
 pub mod plan;
 pub mod policy;

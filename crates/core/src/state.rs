@@ -3,8 +3,8 @@
 //! Knows: what a decision and its outcome mean for the family. Must not know: where that is kept.
 
 use crate::decision::Decision;
+use crate::outcome::Outcome;
 use crate::reason::Reason;
-use crate::report::Outcome;
 
 /// How a family stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
