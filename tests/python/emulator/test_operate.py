@@ -1,5 +1,6 @@
 """The README's commands for an operator in an account, in their order, with a stack of their own."""
 
+import json
 import os
 import re
 import subprocess
@@ -67,7 +68,28 @@ def run(ministack, wire, stack):
 
 
 @pytest.fixture(scope="module")
-def registered(ministack, stack):
+def told(ministack, stack):
+    """Somebody who listens to the operator's own events; returns their details so far."""
+    sqs, events = ministack.client("sqs"), ministack.client("events")
+    url = sqs.create_queue(QueueName="listener")["QueueUrl"]
+    arn = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
+    pattern = {"source": ["ecs-sidecar"], "detail-type": ["ECS Sidecar Family State Change"], "detail": {"version": [1]}}
+    events.put_rule(Name="listener", EventPattern=json.dumps(pattern))
+    events.put_targets(Rule="listener", Targets=[{"Id": "queue", "Arn": arn}])
+
+    def told():
+        details = []
+        while taken := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+            for message in taken:
+                sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+                details.append(json.loads(message["Body"])["detail"])
+        return details
+
+    return told
+
+
+@pytest.fixture(scope="module")
+def registered(ministack, stack, told):
     create_roles(ministack, EXAMPLE)
     create_log_groups(ministack, EXAMPLE)
     ministack.client("ecs").register_task_definition(**EXAMPLE)
@@ -85,6 +107,13 @@ def test_every_command_of_the_readme_runs_and_the_last_ones_undo_it_all(ministac
             assert [c["name"] for c in newest(ministack, FAMILY)["containerDefinitions"]] == ["checkout", "xray-daemon"]
     assert newest(ministack, FAMILY)["containerDefinitions"] == before
     assert len(active_revisions(ministack, FAMILY)) >= 3, "the first, the patched and the clean one"
+
+
+def test_each_change_was_told(told):
+    changes = [(detail["previousState"], detail["state"]) for detail in told() if detail["family"] == FAMILY]
+    assert (changes[0][0], changes[-1][1]) == (None, "skipped"), changes
+    assert "covered" in {state for _, state in changes}
+    assert [before for before, _ in changes[1:]] == [after for _, after in changes[:-1]], "one leads to the next"
 
 
 def test_a_policy_woke_the_sweep_and_both_functions_measure(stack):
