@@ -1,10 +1,10 @@
 //! `policy explain`: which policy wins for a definition, and why not each of the others.
 
-use super::print;
 use crate::arguments::{ExplainArguments, PolicyFormat};
+use crate::columns::{self, Cell};
 use crate::error::Error;
 use crate::subject::{self, Revision, Subject};
-use crate::{input, lookup};
+use crate::{input, json, lookup};
 use anstyle::Style;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::definition::TaskDefinition;
@@ -72,7 +72,7 @@ pub(crate) fn tell(
     let explanation = explain(definition, settings);
     match format {
         PolicyFormat::Text => write(&explanation, out)?,
-        PolicyFormat::Json => print(&explanation, out)?,
+        PolicyFormat::Json => json::write(&explanation, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -126,12 +126,8 @@ fn ask(ask: &Ask) -> String {
 
 /// The policies in the order in which they are tried, the winner marked.
 fn table(explanation: &Explanation, out: &mut dyn Write) -> std::io::Result<()> {
-    let heading = "policy";
-    let width =
-        explanation.policies.iter().map(|policy| policy.name.len()).max().unwrap_or_default().max(heading.len());
     let not_asked = explanation.asks.is_empty() && STANDING.contains(&explanation.rule);
-    writeln!(out, "  {heading:width$}  mode    selects  why not")?;
-    for policy in &explanation.policies {
+    let cells = |policy: &Considered| {
         let mark = if explanation.winner.as_ref() == Some(&policy.name) { '*' } else { ' ' };
         let Considered { name, mode, selects, reason, message } = policy;
         let mode = match mode {
@@ -144,7 +140,8 @@ fn table(explanation: &Explanation, out: &mut dyn Write) -> std::io::Result<()> 
             (_, _) if not_asked && mode == "optIn" => "it waits to be asked for".to_owned(),
             (_, _) => "-".to_owned(),
         };
-        writeln!(out, "{mark} {name:width$}  {mode:6}  {selects:7}  {why_not}")?;
-    }
-    Ok(())
+        [format!("{mark} {name}"), mode.to_owned(), selects.to_owned(), why_not].map(Cell::from)
+    };
+    let rows: Vec<_> = explanation.policies.iter().map(cells).collect();
+    columns::write(["  POLICY", "MODE", "SELECTS", "WHY NOT"], &rows, out)
 }

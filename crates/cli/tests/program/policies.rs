@@ -170,7 +170,7 @@ web: the sidecar of logs
   asks     nothing
   receipt  none
 
-  policy       mode    selects  why not
+  POLICY       MODE    SELECTS  WHY NOT
   metrics      optIn   no       notSelected: policy metrics leaves out family web
 * logs         optOut  yes      -
   xray-daemon  optIn   yes      it waits to be asked for

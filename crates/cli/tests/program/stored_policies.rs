@@ -163,12 +163,12 @@ fn one_in_the_place_of_the_stacks_own_gives_it_back() {
     account.out(&["policy", "apply", "-f", &file]);
     account.reconcile("web");
     let listed = account.out(&["policy", "list"]);
-    assert!(listed.contains("replaced by the table's  0"), "{listed}");
+    assert!(listed.contains("replaced by the table's         0"), "{listed}");
     let deleted = account.out(&["policy", "delete", "xray-daemon", "-y"]);
     assert!(deleted.contains("the stack's own policy xray-daemon is back in its place for 1 family"), "{deleted}");
     let listed = account.out(&["policy", "list"]);
     assert!(
-        listed.contains("deleting: 0 families left") && listed.contains("active                     1"),
+        listed.contains("deleting: 0 families left") && listed.contains("active                            1"),
         "{listed}"
     );
 }
@@ -190,7 +190,7 @@ fn a_family_is_explained_among_the_operators_policies() {
     account.out(&["policy", "apply", "-f", &file]);
     let explained = account.out(&["policy", "explain", "web"]);
     assert!(explained.starts_with("web: the sidecar of xray-daemon\n"), "{explained}");
-    assert!(explained.contains("  traces       optIn   no       notSelected"), "{explained}");
+    assert!(explained.contains("  traces       optIn  no       notSelected"), "{explained}");
     let arn = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:1";
     for more in [&["web:1"][..], &[arn], &["--stack", "ecs-sidecar", "web"]] {
         assert_eq!(account.out(&[&["policy", "explain"], more].concat()), explained);
