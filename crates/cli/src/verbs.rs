@@ -97,8 +97,8 @@ fn change(arguments: &PlanArguments, asked: Asked, out: &mut dyn Write) -> Resul
 fn decide(arguments: &PlanArguments, asked: Asked) -> Result<(Input, Plan), Error> {
     let (input, mut plan) = match Subject::of(&arguments.arguments.file, arguments.stack.as_deref())? {
         Subject::File(_) => decide_on_file(&arguments.arguments, asked)?,
-        Subject::Revision(revision) => {
-            let Looked { observed, plan: settings } = look(arguments, &revision, asked)?;
+        Subject::InAws(named) => {
+            let Looked { observed, plan: settings } = look(arguments, &named, asked)?;
             let plan = plan::plan(&observed, &settings);
             let definition = observed.definition;
             // It is in register form already; what is printed of it ends with a newline, as no file's would.

@@ -3,7 +3,9 @@
 use crate::arguments::{ExplainArguments, PolicyFormat};
 use crate::columns::{self, Cell};
 use crate::error::Error;
-use crate::subject::{self, Revision, Subject};
+use crate::online::stack_of;
+use crate::revision::Named;
+use crate::subject::Subject;
 use crate::{input, json, lookup};
 use anstyle::Style;
 use ecs_sidecar_core::bounds::Bounds;
@@ -35,8 +37,8 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut dyn Write) -> Result<E
             let policies = if named.is_empty() { vec![input::policy(PRESET)?] } else { named };
             tell(&input.definition, &settings(policies), arguments.format, out)
         }
-        Subject::Revision(revision) => {
-            let (definition, settings) = look_up(arguments, &revision)?;
+        Subject::InAws(named) => {
+            let (definition, settings) = look_up(arguments, &named)?;
             tell(&definition, &settings, arguments.format, out)
         }
     }
@@ -47,18 +49,18 @@ fn read(policies: &[String]) -> Result<Vec<Policy>, Error> {
 }
 
 /// The definition as it stands in AWS, and the policies to explain it with.
-fn look_up(arguments: &ExplainArguments, revision: &Revision) -> Result<(TaskDefinition, Settings), Error> {
+fn look_up(arguments: &ExplainArguments, asked: &Named) -> Result<(TaskDefinition, Settings), Error> {
     let named = read(&arguments.policies)?;
-    let aws = revision.connect(&arguments.aws)?;
+    let aws = lookup::connect(asked, &arguments.aws)?;
     let found = aws.run(async {
         if !named.is_empty() {
-            return Ok((lookup::describe(&aws, revision).await?, settings(named)));
+            return Ok((lookup::describe(&aws, asked).await?, settings(named)));
         }
-        let stack = aws.stack(&subject::stack(arguments.stack.as_deref(), &arguments.aws)).await?;
+        let stack = aws.stack(&stack_of(arguments.stack.as_deref(), &arguments.aws)).await?;
         let standing = stack.table.standing(&stack.settings).await?;
-        Ok((lookup::describe(&aws, revision).await?, (*standing.plan).clone()))
+        Ok((lookup::describe(&aws, asked).await?, (*standing.plan).clone()))
     });
-    found.map_err(|error| revision.lookup(error))
+    found.map_err(|error| lookup::in_the_way(asked, error))
 }
 
 /// Explains a definition, wherever it and the policies come from. Nothing in it is at fault, so this is no failure
