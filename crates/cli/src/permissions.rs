@@ -3,13 +3,12 @@
 //! The operator itself never does that: IAM is global and its table regional, older revisions and running tasks go on
 //! using a role. So a person looks, and detaches with credentials of his own.
 
-use crate::arguments::StackArguments;
+use crate::arguments::{AnswerFormat, PermissionsVerb, PruneArguments};
 use crate::columns::{self, Cell};
 use crate::confirm::confirm;
 use crate::error::Error;
 use crate::json;
 use crate::online::{Aws, Stack};
-use clap::{Args, Subcommand, ValueEnum};
 use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::iam::{Detachment, Iam};
 use ecs_sidecar_aws::rows::Row;
@@ -23,46 +22,6 @@ use std::process::ExitCode;
 /// Who else may need what looks unused.
 const OTHERS: &str = "older revisions and running tasks may still use them, and so may operators in other Regions: IAM is \
                       global, and only the table of this one was looked at";
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PermissionsVerb {
-    /// Detach what the operator attached to roles and no family's sidecar rests on any more
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar permissions prune --plan            what would be detached from which roles
-  ecs-sidecar permissions prune --plan --format json
-  ecs-sidecar permissions prune
-
-Older revisions and running tasks may still use a role, and so may operators in other Regions: IAM is global.
-It is done with your credentials (iam:ListAttachedRolePolicies, iam:DetachRolePolicy); the operator never detaches.")]
-    Prune(PruneArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PruneArguments {
-    /// List what would be detached, and do nothing
-    #[arg(long)]
-    plan: bool,
-
-    /// Do not ask
-    #[arg(short, long, conflicts_with = "plan")]
-    yes: bool,
-
-    /// How the plan is printed
-    #[arg(long, value_name = "FORMAT", default_value = "text", requires = "plan", help_heading = "Output")]
-    format: PruneFormat,
-
-    #[command(flatten)]
-    stack: StackArguments,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PruneFormat {
-    /// For people
-    Text,
-    /// For machines
-    Json,
-}
 
 /// A policy on a role that the operator attached, and that nothing rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -104,7 +63,7 @@ fn prune(arguments: &PruneArguments, out: &mut dyn Write) -> Result<ExitCode, Er
         let clock = Clock::of(&aws.config);
         let mut unused = unused(&stack.table.rows().await?, clock.now());
         look(&iam, &mut unused).await?;
-        if arguments.format == PruneFormat::Json {
+        if arguments.format == AnswerFormat::Json {
             json::write(&unused, out)?;
             return Ok(ExitCode::SUCCESS);
         }

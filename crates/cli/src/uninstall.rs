@@ -2,7 +2,7 @@
 //!
 //! It only throws the operator's switch and looks on; who ends it early leaves the operator at it.
 
-use crate::arguments::StackArguments;
+use crate::arguments::UninstallArguments;
 use crate::columns::{self, Cell};
 use crate::confirm::confirm;
 use crate::count;
@@ -11,7 +11,6 @@ use crate::families::{has_sidecar, is_left_alone};
 use crate::online::{Aws, Stack};
 use crate::permissions::count_granted;
 use crate::progress::Progress;
-use clap::Args;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings::Writes;
 use ecs_sidecar_aws::standing::Standing;
@@ -22,15 +21,6 @@ use std::collections::BTreeSet;
 use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
-
-pub(crate) const EXAMPLES: &str = "\
-Examples:
-  ecs-sidecar uninstall --plan                    what would be taken back, and what is in the way
-  ecs-sidecar uninstall                           ask, have it taken back, and look on until it is
-  ecs-sidecar uninstall --cancel                  all policies are there again
-
-The operator registers revisions without its sidecars, at its own pace; services get them with their next deployment.
-Only the looking on ends with Ctrl-C. Exit codes: 0 all is taken back, 1 something is left, 2 anything else.";
 
 /// Between two looks.
 const PACE: Duration = Duration::from_secs(2);
@@ -44,28 +34,6 @@ type Fingerprints = BTreeSet<Option<String>>;
 /// Reasons by which a sidecar stays even though its policy goes.
 const STAYS: [Reason; 4] =
     [Reason::UserEdited, Reason::BrokenReceipt, Reason::InjectedElsewhere, Reason::UnknownPolicy];
-
-#[derive(Debug, Args)]
-pub(crate) struct UninstallArguments {
-    /// List what would be taken back, and do nothing
-    #[arg(long, conflicts_with_all = ["cancel", "yes", "no_wait"])]
-    plan: bool,
-
-    /// Take nothing back any more: all policies are there again
-    #[arg(long, conflicts_with_all = ["yes", "no_wait"])]
-    cancel: bool,
-
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-
-    /// Do not look on until all is taken back
-    #[arg(long)]
-    no_wait: bool,
-
-    #[command(flatten)]
-    stack: StackArguments,
-}
 
 /// 1 if somebody says no, or if something is left that stays.
 pub(crate) fn run(arguments: &UninstallArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
