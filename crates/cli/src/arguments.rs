@@ -1,7 +1,12 @@
 //! What can be said on the command line.
 
+mod objects;
 mod operator;
 
+pub(crate) use objects::{
+    ApplyArguments, DeleteArguments, DocumentFormat, ExplainArguments, GetArguments, ListArguments, ListFormat,
+    PermissionsVerb, PolicyFormat, PolicyVerb, PruneArguments, UninstallArguments, ValidateArguments,
+};
 pub(crate) use operator::{
     AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat, SweepArguments,
     WaitArguments,
@@ -29,12 +34,28 @@ Examples:
   # What would happen to this definition, and why?
   ecs-sidecar plan --account 111122223333 --region eu-west-1 taskdef.json
 
-  # In a pipeline: inject, then register
+  # And to the newest revision of a family, as it is in the account?
+  ecs-sidecar plan web
+
+  # In a pipeline without an operator: inject, then register
   ecs-sidecar inject taskdef.json > patched.json
   aws ecs register-task-definition --cli-input-json file://patched.json
 
-  # The newest revision of a family, as it is in the account
-  aws ecs describe-task-definition --task-definition web --include TAGS | ecs-sidecar plan -
+  # In a pipeline with one: wait for the revision to deploy
+  aws ecs update-service --service web --task-definition \"$(ecs-sidecar wait web:7)\"
+
+  # How do the families stand, and what went wrong?
+  ecs-sidecar status
+  ecs-sidecar status --state failing
+
+  # Have the operator look at a family now, or at all of them; stop it for a while
+  ecs-sidecar reconcile web
+  ecs-sidecar sweep
+  ecs-sidecar pause --because \"incident 4711\"
+
+  # What it injects, and taking it all back
+  ecs-sidecar policy apply -f metrics.yaml
+  ecs-sidecar uninstall --plan
 
 Exit codes: 0 done or nothing to do, 1 the input is at fault, 2 anything else.";
 
@@ -145,30 +166,50 @@ Examples:
     /// Have the operator work on one family now, and tell what it did
     #[command(after_help = "\
 Examples:
-  ecs-sidecar reconcile web
-  ecs-sidecar reconcile --plan web
+  ecs-sidecar reconcile web                       its newest ACTIVE revision
+  ecs-sidecar reconcile --plan web                what would be done, and why
   ecs-sidecar reconcile arn:aws:ecs:eu-west-1:111122223333:task-definition/web:7
 
 It is the operator's own function that works, with its role and its lease on the family. Exit codes: 0 done or nothing
 to do, 1 the family is failing, 2 anything else.")]
     Reconcile(ReconcileArguments),
 
-    /// Policies: those of an operator, and by themselves whether they are valid, what they may say, and which wins
-    #[command(arg_required_else_help = true)]
+    /// Judge and explain policies, and apply, list and delete those of the operator
+    #[command(
+        arg_required_else_help = true,
+        after_help = "\
+Examples:
+  ecs-sidecar policy validate metrics.yaml        whether it is a policy; AWS is not asked
+  ecs-sidecar policy apply -f metrics.yaml        into the operator's table, for all families
+  ecs-sidecar policy list                         how each stands, and how many families have its sidecar
+  ecs-sidecar policy explain web                  which of them wins for a family, and why"
+    )]
     Policy {
         #[command(subcommand)]
         verb: PolicyVerb,
     },
 
     /// Take back all that the operator injected, before its stack is deleted
-    #[command(after_help = crate::uninstall::EXAMPLES)]
-    Uninstall(crate::uninstall::UninstallArguments),
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar uninstall --plan                    what would be taken back, and what is in the way
+  ecs-sidecar uninstall                           ask, have it taken back, and look on until it is
+  ecs-sidecar uninstall --cancel                  all policies are there again
 
-    /// What the operator attached to roles
-    #[command(arg_required_else_help = true)]
+The operator registers revisions without its sidecars, at its own pace; services get them with their next deployment.
+Only the looking on ends with Ctrl-C. Exit codes: 0 all is taken back, 1 something is left, 2 anything else.")]
+    Uninstall(UninstallArguments),
+
+    /// Take back what the operator attached to roles
+    #[command(
+        arg_required_else_help = true,
+        after_help = "\
+Example:
+  ecs-sidecar permissions prune --plan            what would be detached from which roles"
+    )]
     Permissions {
         #[command(subcommand)]
-        verb: crate::permissions::PermissionsVerb,
+        verb: PermissionsVerb,
     },
 
     /// Print a completion script for a shell
@@ -186,182 +227,6 @@ Example:
         /// What of
         topic: ReferenceTopic,
     },
-}
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PolicyVerb {
-    /// Put policies into the operator's table, where they are there for all families
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar policy apply -f metrics.yaml
-  ecs-sidecar policy apply -f metrics.yaml -f traces.yaml --dry-run
-
-Nothing is written unless all are valid. The operator looks at all families then, at its own pace. A policy that was
-being deleted is there again.")]
-    Apply(ApplyArguments),
-
-    /// Print a policy of the operator as it was applied
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar policy get metrics > metrics.yaml
-  ecs-sidecar policy get metrics --format json    with who changed it, and when")]
-    Get(GetArguments),
-
-    /// List the operator's policies: how they stand, and how many families have their sidecars
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar policy list
-  ecs-sidecar policy list --format json")]
-    List(ListArguments),
-
-    /// Delete a policy: what it injected is taken back, then it is gone
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar policy delete metrics
-  ecs-sidecar policy delete metrics --yes
-
-The sweep takes the sidecars back at the operator's pace; `policy list` tells how many are left, and what is in the way.")]
-    Delete(DeleteArguments),
-
-    /// Judge policy files, and warn of what is allowed but probably not meant
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar policy validate policies/*.yaml
-  ecs-sidecar policy validate --format json policy.yaml
-
-Exit codes: 0 all are valid, 1 one is not, 2 anything else.")]
-    Validate(ValidateArguments),
-
-    /// Print a JSON Schema of policies, for editors and other checkers
-    #[command(after_help = "\
-Example:
-  ecs-sidecar policy schema > policy.schema.json
-
-The schema refuses nothing that `policy validate` takes; a few rules only `policy validate` knows.")]
-    Schema,
-
-    /// Tell which policy wins for a task definition, by which rule, and why not each of the others
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar policy explain taskdef.json
-  ecs-sidecar policy explain --policy metrics.yaml --policy xray-daemon taskdef.json
-  ecs-sidecar policy explain web                  the newest ACTIVE revision, among the operator's policies
-
-Policies are tried in the order in which they are named. The operator tries those of its table by name, then the
-stack's own. What is no file is looked up in AWS, and explained among the operator's policies. This is the choice alone: whether image, roles and log groups are in the way, `plan` tells.")]
-    Explain(ExplainArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ValidateArguments {
-    /// Policies, one to a file; - reads standard input
-    #[arg(value_name = "FILE|-", required = true, value_hint = ValueHint::FilePath)]
-    pub(crate) files: Vec<PathBuf>,
-
-    /// How the answer is printed
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) format: PolicyFormat,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ExplainArguments {
-    /// Task definition, in any of the forms that `plan` takes; - reads standard input. What is no file is looked up in
-    /// AWS
-    #[arg(value_name = "FILE|-|FAMILY[:REVISION]|ARN", value_hint = ValueHint::FilePath)]
-    pub(crate) file: PathBuf,
-
-    /// Policy that there is: the name of a preset, or a file; may be given several times [default: for a file
-    /// xray-daemon, else those of the operator]
-    #[arg(long = "policy", value_name = "PRESET|FILE", value_hint = ValueHint::FilePath)]
-    pub(crate) policies: Vec<String>,
-
-    /// How the answer is printed
-    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
-    pub(crate) format: PolicyFormat,
-
-    /// Name of the operator's CloudFormation stack, whose policies there are; what is asked about is no file then
-    /// [default: ECS_SIDECAR_STACK, then ecs-sidecar]
-    #[arg(long, value_name = "NAME", conflicts_with = "policies", help_heading = "How AWS is asked")]
-    pub(crate) stack: Option<String>,
-
-    #[command(flatten)]
-    pub(crate) aws: AwsArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ApplyArguments {
-    /// Policy, one to a file; - reads standard input; may be given several times
-    #[arg(short, long = "file", value_name = "FILE|-", required = true, value_hint = ValueHint::FilePath)]
-    pub(crate) files: Vec<PathBuf>,
-
-    /// Say what would be done, and do nothing
-    #[arg(long)]
-    pub(crate) dry_run: bool,
-
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct GetArguments {
-    /// Name of the policy
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-
-    /// How the answer is printed
-    #[arg(long, value_name = "FORMAT", default_value = "yaml", help_heading = "Output")]
-    pub(crate) format: DocumentFormat,
-
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct ListArguments {
-    /// How the answer is printed
-    #[arg(long, value_name = "FORMAT", default_value = "table", help_heading = "Output")]
-    pub(crate) format: ListFormat,
-
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct DeleteArguments {
-    /// Name of the policy
-    #[arg(value_name = "NAME")]
-    pub(crate) name: String,
-
-    /// Do not ask
-    #[arg(short, long)]
-    pub(crate) yes: bool,
-
-    #[command(flatten)]
-    pub(crate) stack: StackArguments,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum DocumentFormat {
-    /// The document as it was applied
-    Yaml,
-    /// The same with what is known of it
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum ListFormat {
-    /// For people
-    Table,
-    /// For machines
-    Json,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub(crate) enum PolicyFormat {
-    /// For people
-    Text,
-    /// For machines
-    Json,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]

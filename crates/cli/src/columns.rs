@@ -2,62 +2,97 @@
 
 use anstyle::Style;
 use std::io::Write;
-use std::time::SystemTime;
 
 const STRONG: Style = Style::new().bold();
+
+/// What stands in a row and a column.
+pub(crate) struct Cell {
+    text: String,
+    style: Style,
+    is_number: bool,
+}
+
+impl From<String> for Cell {
+    fn from(text: String) -> Self {
+        Self { text, style: Style::new(), is_number: false }
+    }
+}
+
+impl Cell {
+    /// A number. Its column ends where all its numbers do.
+    pub(crate) fn number(number: impl ToString) -> Self {
+        Self { is_number: true, ..number.to_string().into() }
+    }
+
+    /// A text with a colour.
+    pub(crate) fn coloured(text: impl Into<String>, style: Style) -> Self {
+        Self { style, ..text.into().into() }
+    }
+
+    fn width(&self) -> usize {
+        self.text.chars().count()
+    }
+}
 
 /// A heading and a line for each row; the last column is as long as it wants to be.
 pub(crate) fn write<const N: usize>(
     heading: [&str; N],
-    rows: &[[String; N]],
+    rows: &[[Cell; N]],
     out: &mut dyn Write,
 ) -> std::io::Result<()> {
-    let widest = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let width = |column: usize| widest(column).max(heading[column].len());
-    let line = |cells: [&str; N]| {
-        let padded = |(column, cell): (usize, &&str)| match column + 1 == N {
-            true => (*cell).to_owned(),
-            false => format!("{cell:width$}  ", width = width(column)),
-        };
-        cells.iter().enumerate().map(padded).collect::<String>()
-    };
-    writeln!(out, "{STRONG}{}{STRONG:#}", line(heading).trim_end())?;
-    rows.iter().try_for_each(|row| writeln!(out, "{}", line(row.each_ref().map(String::as_str)).trim_end()))
+    let widest = |column: usize| rows.iter().map(|row| row[column].width()).max().unwrap_or_default();
+    let widths: [usize; N] = std::array::from_fn(|column| widest(column).max(heading[column].chars().count()));
+    let of_numbers = |column: usize| rows.iter().any(|row| row[column].is_number);
+    let heading =
+        std::array::from_fn(|column| Cell { is_number: of_numbers(column), ..Cell::coloured(heading[column], STRONG) });
+    line(&heading, &widths, out)?;
+    rows.iter().try_for_each(|row| line(row, &widths, out))
 }
 
-/// How long ago that was, in seconds since 1970: `7s`, `5m`, `3h`, `12d`.
-pub(crate) fn age(at: u64) -> String {
-    let seconds = now().saturating_sub(at);
-    match seconds {
-        0..120 => format!("{seconds}s"),
-        120..7200 => format!("{}m", seconds / 60),
-        7200..172_800 => format!("{}h", seconds / 3600),
-        _ => format!("{}d", seconds / 86_400),
+/// A line ends with its text.
+fn line<const N: usize>(cells: &[Cell; N], widths: &[usize; N], out: &mut dyn Write) -> std::io::Result<()> {
+    let mut gap = 0;
+    for (cell, width) in cells.iter().zip(widths) {
+        let Cell { text, style, is_number } = cell;
+        let rest = width - cell.width();
+        let (before, after) = if *is_number { (rest, 0) } else { (0, rest) };
+        gap += before;
+        if !text.is_empty() {
+            write!(out, "{:gap$}{style}{text}{style:#}", "")?;
+            gap = 0;
+        }
+        gap += after + 2;
     }
-}
-
-/// Seconds since 1970.
-pub(crate) fn now() -> u64 {
-    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs())
+    writeln!(out)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn columns_are_as_wide_as_they_have_to_be_and_lines_end_with_their_text() {
+    fn plain(heading: [&str; 3], rows: &[[Cell; 3]]) -> String {
         let mut out = Vec::new();
-        let rows = [["web".to_owned(), "-".to_owned()], ["a-long-name".to_owned(), String::new()]];
-        write(["NAME", "WHY"], &rows, &mut out).expect("written");
-        let text = String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).expect("UTF-8");
-        assert_eq!(text, "NAME         WHY\nweb          -\na-long-name\n");
+        write(heading, rows, &mut out).expect("written");
+        String::from_utf8(anstream::adapter::strip_bytes(&out).into_vec()).expect("UTF-8")
     }
 
     #[test]
-    fn an_age_has_one_unit() {
-        for (seconds, wanted) in [(0, "0s"), (119, "119s"), (121, "2m"), (7300, "2h"), (400_000, "4d")] {
-            assert_eq!(age(now() - seconds), wanted);
-        }
+    fn columns_are_as_wide_as_they_have_to_be_and_lines_end_with_their_text() {
+        let row = |name: &str, state: &str, why: &str| [name.to_owned(), state.to_owned(), why.to_owned()];
+        let rows = [row("web", "", "-"), row("größer-als", "failing", "")].map(|row| row.map(Cell::from));
+        let wanted = "NAME        STATE    WHY\nweb                  -\ngrößer-als  failing\n";
+        assert_eq!(plain(["NAME", "STATE", "WHY"], &rows), wanted);
+    }
+
+    #[test]
+    fn numbers_end_below_each_other_and_colours_take_no_room() {
+        let red = Style::new().bold();
+        let row =
+            |number: u64, state: &str| [Cell::number(number), Cell::coloured(state, red), "end".to_owned().into()];
+        let rows = [row(7, "failing"), row(1200, "ok")];
+        assert_eq!(
+            plain(["NO", "STATE", "LAST"], &rows),
+            "  NO  STATE    LAST\n   7  failing  end\n1200  ok       end\n"
+        );
     }
 }

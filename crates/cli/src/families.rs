@@ -12,13 +12,3 @@ pub(crate) fn has_sidecar(row: &Row) -> bool {
 pub(crate) fn is_left_alone(row: &Row) -> bool {
     matches!(row.state, Some(State::Skipped | State::Failing))
 }
-
-/// `1 family has`, `2 families have`.
-pub(crate) fn have(count: usize) -> String {
-    if count == 1 { "1 family has".to_owned() } else { format!("{count} families have") }
-}
-
-/// `1 family`, `2 families`.
-pub(crate) fn some(count: usize) -> String {
-    if count == 1 { "1 family".to_owned() } else { format!("{count} families") }
-}

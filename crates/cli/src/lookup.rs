@@ -4,8 +4,8 @@
 
 use crate::arguments::{AwsArguments, PlanArguments};
 use crate::error::Error;
-use crate::online::{Aws, Stack};
-use crate::subject::{self, Revision};
+use crate::online::{Aws, Stack, stack_of};
+use crate::revision::{Named, Revision};
 use crate::verbs;
 use ecs_sidecar_aws::Clients;
 use ecs_sidecar_aws::ecs::Ecs;
@@ -25,38 +25,38 @@ pub(crate) struct Looked {
 }
 
 /// Looks, with a stack's settings and policies where one is named, else with those of the command line.
-pub(crate) fn look(arguments: &PlanArguments, revision: &Revision, asked: plan::Asked) -> Result<Looked, Error> {
+pub(crate) fn look(arguments: &PlanArguments, named: &Named, asked: plan::Asked) -> Result<Looked, Error> {
     let PlanArguments { arguments: more, stack, endpoint_url } = arguments;
     if more.image_digest.is_some() {
-        return Err(Error::Ignored { option: "--image-digest", text: revision.text.clone() });
+        return Err(Error::Ignored { option: "--image-digest", text: named.to_string() });
     }
     let place =
         AwsArguments { region: more.region.clone(), profile: more.profile.clone(), endpoint_url: endpoint_url.clone() };
     // A policy that cannot be read is told before anybody is asked.
     let own = if stack.is_none() { Some(verbs::settings(more, asked)?) } else { None };
-    let aws = revision.connect(&place)?;
+    let aws = connect(named, &place)?;
     let looked = aws.run(async {
         let (settings, plan) = match own {
             Some(plan) => (person(&aws, arguments, plan.clone()).await?, plan),
             None => {
-                let Stack { settings, table, .. } = aws.stack(&subject::stack(stack.as_deref(), &place)).await?;
+                let Stack { settings, table, .. } = aws.stack(&stack_of(stack.as_deref(), &place)).await?;
                 let standing = (*table.standing(&settings).await?.plan).clone();
                 let version = env!("CARGO_PKG_VERSION").to_owned();
                 let injector = Injector::Cli;
                 (settings, plan::Settings { asked, injector, version, ..standing })
             }
         };
-        revision.must_be_in(&settings.account)?;
+        named.must_be_in(&settings.account)?;
         let clients = Clients::new(&aws.config, &settings);
-        let observed = Box::pin(observe_definition(&clients, &settings, &plan, &revision.wanted)).await?;
-        let mut observed = observed.ok_or_else(|| revision.missing(&aws))?;
+        let observed = Box::pin(observe_definition(&clients, &settings, &plan, &wanted(named))).await?;
+        let mut observed = observed.ok_or_else(|| missing(named, &aws))?;
         if stack.is_none() {
             // Which role the operator has nobody said.
             observed.registrar = Registrar::Unknown;
         }
         Ok(Looked { observed, plan })
     });
-    looked.map_err(|error| revision.lookup(error))
+    looked.map_err(|error| in_the_way(named, error))
 }
 
 /// The settings of somebody who could do it all by hand.
@@ -96,14 +96,43 @@ async fn account(aws: &Aws) -> Result<AccountId, Error> {
 }
 
 /// The newest ACTIVE revision of a family, or a certain one, as it stands in AWS.
-pub(crate) async fn describe(aws: &Aws, revision: &Revision) -> Result<TaskDefinition, Error> {
-    let name = match &revision.wanted {
-        Wanted::Newest(family) => family.to_string(),
-        Wanted::Revision(family, number) => format!("{family}:{number}"),
-    };
-    if revision.has_account() {
-        revision.must_be_in(&account(aws).await?)?;
+pub(crate) async fn describe(aws: &Aws, named: &Named) -> Result<TaskDefinition, Error> {
+    if named.has_account() {
+        named.must_be_in(&account(aws).await?)?;
     }
+    let name = match named {
+        Named::Family(family) => family.to_string(),
+        Named::Revision(Revision { family, number, .. }) => format!("{family}:{number}"),
+    };
     let ecs = Ecs::new(&aws.config, Vec::new(), Meter::default());
-    ecs.describe(&name).await?.ok_or_else(|| revision.missing(aws))
+    ecs.describe(&name).await?.ok_or_else(|| missing(named, aws))
+}
+
+/// AWS, in the Region that an ARN names, unless another one is asked for.
+pub(crate) fn connect(named: &Named, arguments: &AwsArguments) -> Result<Aws, Error> {
+    let region = arguments.region.clone().or(named.region());
+    let arguments = AwsArguments { region, ..arguments.clone() };
+    let aws = Aws::connect(&arguments).map_err(|error| in_the_way(named, error))?;
+    named.must_be_in_region(&aws.region)?;
+    Ok(aws)
+}
+
+/// What is in the way of a look at it, and that it was taken for no file.
+pub(crate) fn in_the_way(named: &Named, error: Error) -> Error {
+    Error::Lookup { text: named.to_string(), source: Box::new(error) }
+}
+
+fn wanted(named: &Named) -> Wanted {
+    match named {
+        Named::Family(family) => Wanted::Newest(family.clone()),
+        Named::Revision(Revision { family, number, .. }) => Wanted::Revision(family.clone(), *number),
+    }
+}
+
+fn missing(named: &Named, aws: &Aws) -> Error {
+    let what = match named {
+        Named::Family(family) => format!("ACTIVE revision of {family}"),
+        Named::Revision(Revision { family, number, .. }) => format!("revision {family}:{number}"),
+    };
+    Error::NoRevision { what, region: aws.region.clone() }
 }

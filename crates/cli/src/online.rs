@@ -21,6 +21,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::time::Duration;
 
+/// The variable that names the stack where no option does.
+const STACK: &str = "ECS_SIDECAR_STACK";
+
 /// How long a call may take with all its attempts. A person waits.
 const CALL: Duration = Duration::from_secs(30);
 
@@ -160,6 +163,13 @@ impl Function {
             Self::Sweep => format!("{stack}-sweep"),
         }
     }
+}
+
+/// The stack that was named, or the one that is meant without a name.
+pub(crate) fn stack_of(named: Option<&str>, aws: &AwsArguments) -> StackArguments {
+    let from_environment = || std::env::var(STACK).ok().filter(|name| !name.is_empty());
+    let stack = named.map(str::to_owned).or_else(from_environment);
+    StackArguments { stack: stack.unwrap_or_else(|| ecs_sidecar_core::names::OPERATOR.to_owned()), aws: aws.clone() }
 }
 
 async fn configuration(arguments: &AwsArguments) -> SdkConfig {

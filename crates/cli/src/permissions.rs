@@ -3,12 +3,13 @@
 //! The operator itself never does that: IAM is global and its table regional, older revisions and running tasks go on
 //! using a role. So a person looks, and detaches with credentials of his own.
 
-use crate::arguments::StackArguments;
-use crate::columns;
+use crate::arguments::{AnswerFormat, PermissionsVerb, PruneArguments};
+use crate::columns::{self, Cell};
 use crate::confirm::confirm;
 use crate::error::Error;
+use crate::json;
 use crate::online::{Aws, Stack};
-use clap::{Args, Subcommand, ValueEnum};
+use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::iam::{Detachment, Iam};
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_core::ids::{Family, RoleRef};
@@ -21,46 +22,6 @@ use std::process::ExitCode;
 /// Who else may need what looks unused.
 const OTHERS: &str = "older revisions and running tasks may still use them, and so may operators in other Regions: IAM is \
                       global, and only the table of this one was looked at";
-
-#[derive(Debug, Subcommand)]
-pub(crate) enum PermissionsVerb {
-    /// Detach what the operator attached to roles and no family's sidecar rests on any more
-    #[command(after_help = "\
-Examples:
-  ecs-sidecar permissions prune --plan            what would be detached from which roles
-  ecs-sidecar permissions prune --plan --format json
-  ecs-sidecar permissions prune
-
-Older revisions and running tasks may still use a role, and so may operators in other Regions: IAM is global.
-It is done with your credentials (iam:ListAttachedRolePolicies, iam:DetachRolePolicy); the operator never detaches.")]
-    Prune(PruneArguments),
-}
-
-#[derive(Debug, Args)]
-pub(crate) struct PruneArguments {
-    /// List what would be detached, and do nothing
-    #[arg(long)]
-    plan: bool,
-
-    /// Do not ask
-    #[arg(short, long, conflicts_with = "plan")]
-    yes: bool,
-
-    /// How the plan is printed
-    #[arg(long, value_name = "FORMAT", default_value = "text", requires = "plan", help_heading = "Output")]
-    format: PruneFormat,
-
-    #[command(flatten)]
-    stack: StackArguments,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum PruneFormat {
-    /// For people
-    Text,
-    /// For machines
-    Json,
-}
 
 /// A policy on a role that the operator attached, and that nothing rests on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -99,11 +60,11 @@ fn prune(arguments: &PruneArguments, out: &mut dyn Write) -> Result<ExitCode, Er
     let aws = Aws::connect(&arguments.stack.aws)?;
     aws.run(async {
         let (stack, iam) = (aws.stack(&arguments.stack).await?, Iam::new(&aws.config));
-        let mut unused = unused(&stack.table.rows().await?, columns::now());
+        let clock = Clock::of(&aws.config);
+        let mut unused = unused(&stack.table.rows().await?, clock.now());
         look(&iam, &mut unused).await?;
-        if arguments.format == PruneFormat::Json {
-            let text = serde_json::to_string_pretty(&unused).expect("an answer is plain JSON");
-            writeln!(out, "{text}")?;
+        if arguments.format == AnswerFormat::Json {
+            json::write(&unused, out)?;
             return Ok(ExitCode::SUCCESS);
         }
         if unused.is_empty() {
@@ -119,7 +80,7 @@ fn prune(arguments: &PruneArguments, out: &mut dyn Write) -> Result<ExitCode, Er
         if !confirm(&format!("detach these {}?", unused.len()), arguments.yes)? {
             return Ok(ExitCode::from(1));
         }
-        detach(&stack, &iam, &unused, out).await
+        detach(&stack, &iam, &clock, &unused, out).await
     })
 }
 
@@ -196,7 +157,7 @@ fn list(all: &[Unused], out: &mut dyn Write) -> Result<(), Error> {
             (Attachment::Unreadable, Some(why)) => format!("unreadable: {why}"),
         };
         let families: Vec<&str> = unused.families.iter().map(String::as_str).collect();
-        [unused.role.clone(), unused.policy.clone(), families.join(", "), state]
+        [unused.role.clone(), unused.policy.clone(), families.join(", "), state].map(Cell::from)
     };
     let rows: Vec<_> = all.iter().map(cells).collect();
     columns::write(["ROLE", "POLICY", "ATTACHED FOR", "STATE"], &rows, out)?;
@@ -204,10 +165,16 @@ fn list(all: &[Unused], out: &mut dyn Write) -> Result<(), Error> {
 }
 
 /// Detaches what still nothing rests on, and takes it out of the table.
-async fn detach(stack: &Stack, iam: &Iam, confirmed: &[Unused], out: &mut dyn Write) -> Result<ExitCode, Error> {
+async fn detach(
+    stack: &Stack,
+    iam: &Iam,
+    clock: &Clock,
+    confirmed: &[Unused],
+    out: &mut dyn Write,
+) -> Result<ExitCode, Error> {
     // Somebody may have thought about it for long.
     let rows = stack.table.rows().await?;
-    let now = unused(&rows, columns::now());
+    let now = unused(&rows, clock.now());
     let same = |one: &Unused, other: &Unused| (&one.role, &one.policy) == (&other.role, &other.policy);
     let (mut gone, mut code, mut failure) = (BTreeSet::new(), ExitCode::SUCCESS, None);
     for Unused { role, policy, .. } in confirmed.iter().filter(|one| {

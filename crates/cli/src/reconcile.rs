@@ -4,6 +4,7 @@
 
 use crate::arguments::{AnswerFormat, ReconcileArguments};
 use crate::error::Error;
+use crate::json;
 use crate::online::{Aws, Function};
 use crate::progress::Progress;
 use crate::revision::{Named, short};
@@ -81,10 +82,7 @@ pub(crate) fn run(arguments: &ReconcileArguments, out: &mut dyn Write) -> Result
         let told: Told = stack.understood(Function::Reconcile, &answer)?;
         match arguments.format {
             AnswerFormat::Text => write(&told, arguments.plan, out)?,
-            AnswerFormat::Json => {
-                let text = serde_json::to_string_pretty(&answer).expect("an answer is plain JSON");
-                writeln!(out, "{text}")?;
-            }
+            AnswerFormat::Json => json::write(&answer, out)?,
         }
         Ok(if told.state == State::Failing.label() { ExitCode::from(1) } else { ExitCode::SUCCESS })
     })

@@ -1,10 +1,11 @@
 //! Families and revisions as people name them.
 //!
-//! Knows: ARNs and short names. Must not know: what is asked about them.
+//! Knows: ARNs and short names, and whether they are of the place that is asked. Must not know: what is asked about them.
 
 use crate::error::Error;
 use ecs_sidecar_aws::Settings;
-use ecs_sidecar_core::ids::{Arn, Family};
+use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region};
+use std::fmt;
 use std::str::FromStr;
 
 /// A revision, by its ARN or as `web:7`.
@@ -55,6 +56,24 @@ impl FromStr for Named {
     }
 }
 
+impl fmt::Display for Revision {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.arn {
+            Some(arn) => write!(formatter, "{arn}"),
+            None => write!(formatter, "{}:{}", self.family, self.number),
+        }
+    }
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Family(family) => write!(formatter, "{family}"),
+            Self::Revision(revision) => write!(formatter, "{revision}"),
+        }
+    }
+}
+
 impl Revision {
     /// Its ARN, where the operator is.
     ///
@@ -62,19 +81,51 @@ impl Revision {
     pub(crate) fn arn(&self, home: &Settings) -> Result<Arn, Error> {
         let (region, account) = (&home.region, &home.account);
         let Some(arn) = &self.arn else {
-            let (partition, family, number) = (region.partition().name, &self.family, self.number);
-            let arn = format!("arn:{partition}:ecs:{region}:{account}:task-definition/{family}:{number}");
+            let partition = region.partition().name;
+            let arn = format!("arn:{partition}:ecs:{region}:{account}:task-definition/{self}");
             return Ok(arn.parse().expect("made of the parts of an ARN"));
         };
-        let elsewhere = |said: &dyn std::fmt::Display, asked: &dyn std::fmt::Display| {
-            let (said, asked) = (said.to_string(), asked.to_string());
-            Err(Error::Elsewhere { text: arn.to_string(), asked, said })
-        };
-        match (arn.region(), arn.account()) {
-            (Some(other), _) if other != *region => elsewhere(&other, region),
-            (_, Some(other)) if other != *account => elsewhere(&other, account),
-            _ => Ok(arn.clone()),
+        must_be(arn, arn.region(), region)?;
+        must_be(arn, arn.account(), account)?;
+        Ok(arn.clone())
+    }
+}
+
+impl Named {
+    /// Its ARN, if that was given.
+    fn arn(&self) -> Option<&Arn> {
+        match self {
+            Self::Family(_) => None,
+            Self::Revision(revision) => revision.arn.as_ref(),
         }
+    }
+
+    /// The Region that was said with it.
+    pub(crate) fn region(&self) -> Option<Region> {
+        self.arn().and_then(Arn::region)
+    }
+
+    /// Whether somebody said which account it is in.
+    pub(crate) fn has_account(&self) -> bool {
+        self.arn().is_some()
+    }
+
+    /// Errors: [`Error::Elsewhere`], if it is another Region's.
+    pub(crate) fn must_be_in_region(&self, region: &Region) -> Result<(), Error> {
+        self.arn().map_or(Ok(()), |arn| must_be(arn, arn.region(), region))
+    }
+
+    /// Errors: [`Error::Elsewhere`], if it is another account's.
+    pub(crate) fn must_be_in(&self, account: &AccountId) -> Result<(), Error> {
+        self.arn().map_or(Ok(()), |arn| must_be(arn, arn.account(), account))
+    }
+}
+
+/// What an ARN says must be what is asked.
+fn must_be<T: PartialEq + fmt::Display>(arn: &Arn, said: Option<T>, asked: &T) -> Result<(), Error> {
+    match said.filter(|said| said != asked) {
+        Some(said) => Err(Error::Elsewhere { text: arn.to_string(), asked: asked.to_string(), said: said.to_string() }),
+        None => Ok(()),
     }
 }
 

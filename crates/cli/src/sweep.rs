@@ -4,11 +4,12 @@
 //! a sweep has looked at.
 
 use crate::arguments::{AnswerFormat, SweepArguments};
+use crate::columns::{self, Cell};
 use crate::error::Error;
 use crate::online::{Aws, Function, Stack};
 use crate::progress::Progress;
 use crate::status::{self, Totals};
-use anstyle::Style;
+use crate::{count, json};
 use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::sweep_state::{Phase, SweepState};
 use serde::{Deserialize, Serialize};
@@ -20,8 +21,6 @@ use std::time::Duration;
 
 /// How often a sweep's state is looked at.
 const EVERY: Duration = Duration::from_secs(1);
-
-const STRONG: Style = Style::new().bold();
 
 /// What the function answers about a sweep.
 #[derive(Deserialize)]
@@ -102,7 +101,7 @@ async fn begin(arguments: &SweepArguments, stack: &Stack, out: &mut dyn Write) -
         AnswerFormat::Text => {
             writeln!(out, "a sweep is asked for; `ecs-sidecar status --watch` shows how it gets on")?;
         }
-        AnswerFormat::Json => writeln!(out, "{}", pretty(&json!({ "outcome": "asked" })))?,
+        AnswerFormat::Json => json::write(&json!({ "outcome": "asked" }), out)?,
     }
     Ok(())
 }
@@ -141,10 +140,10 @@ async fn sweep(arguments: &SweepArguments, stack: &Stack, clock: &Clock, out: &m
     if arguments.format == AnswerFormat::Json {
         let Begun { sweep, policies_gone, .. } = begun;
         let swept = Swept { sweep, outcome: "finished", joined, families, pages, queued, states, policies_gone };
-        writeln!(out, "{}", pretty(&swept))?;
+        json::write(&swept, out)?;
         return Ok(());
     }
-    let (pages, families) = (status::pages(pages), status::count(families));
+    let (pages, families) = (count::pages(pages), count::families(families));
     writeln!(out, "swept: {pages}, {families}, {queued} queued to be looked at")?;
     status::totals(&states, rows.len() as u64, out)?;
     for policy in &begun.policies_gone {
@@ -175,7 +174,7 @@ async fn end_of(run: &str, stack: &Stack, clock: &Clock, progress: &mut Progress
 
 /// How far a sweep has come.
 fn words(state: &SweepState) -> String {
-    let (pages, families, queued) = (status::pages(state.pages), status::count(state.families), state.queued);
+    let (pages, families, queued) = (count::pages(state.pages), count::families(state.families), state.queued);
     match state.phase {
         Phase::Listing => format!("sweeping: {pages}, {families}, {queued} queued"),
         Phase::Rows => format!("looking for what is due: {families}, {queued} queued"),
@@ -204,7 +203,7 @@ async fn look_at(arguments: &SweepArguments, stack: &Stack, out: &mut dyn Write)
         AnswerFormat::Text => {
             writeln!(out, "{queued} queued to be looked at; `ecs-sidecar status --watch` shows how they get on")?;
         }
-        AnswerFormat::Json => writeln!(out, "{}", pretty(&json!({ "outcome": "queued", "queued": queued })))?,
+        AnswerFormat::Json => json::write(&json!({ "outcome": "queued", "queued": queued }), out)?,
     }
     Ok(())
 }
@@ -217,7 +216,7 @@ async fn plan(arguments: &SweepArguments, stack: &Stack, out: &mut dyn Write) ->
     loop {
         let payload = payload("plan", &arguments.families, from.as_deref());
         let asked = stack.invoke(Function::Sweep, &payload);
-        let answer = progress.during(&format!("planning: {} so far", status::count(looked)), asked).await?;
+        let answer = progress.during(&format!("planning: {} so far", count::families(looked)), asked).await?;
         let answer: Planned = stack.understood(Function::Sweep, &answer)?;
         looked += answer.looked;
         for count in answer.counts {
@@ -235,30 +234,23 @@ async fn plan(arguments: &SweepArguments, stack: &Stack, out: &mut dyn Write) ->
     counts.sort_by_key(|count| std::cmp::Reverse(count.count));
     match arguments.format {
         AnswerFormat::Text => table(&counts, looked, out)?,
-        AnswerFormat::Json => writeln!(out, "{}", pretty(&json!({ "looked": looked, "counts": counts })))?,
+        AnswerFormat::Json => json::write(&json!({ "looked": looked, "counts": counts }), out)?,
     }
     Ok(())
 }
 
 fn table(counts: &[Count], looked: u64, out: &mut dyn Write) -> std::io::Result<()> {
-    let reason = |count: &Count| count.reason.clone().unwrap_or_else(|| "-".to_owned());
-    let width = |heading: &str, text: &dyn Fn(&Count) -> usize| {
-        counts.iter().map(text).max().unwrap_or_default().max(heading.len())
+    let cells = |count: &Count| {
+        let reason = count.reason.clone().unwrap_or_else(|| "-".to_owned());
+        [Cell::number(count.count), count.decision.clone().into(), reason.into(), count.first.clone().into()]
     };
-    let numbers = width("COUNT", &|count| count.count.to_string().len());
-    let decisions = width("DECISION", &|count| count.decision.len());
-    let reasons = width("REASON", &|count| reason(count).len());
     if !counts.is_empty() {
-        let headings = format!("{:>numbers$}  {:decisions$}  {:reasons$}  FIRST", "COUNT", "DECISION", "REASON");
-        writeln!(out, "{STRONG}{headings}{STRONG:#}")?;
-    }
-    for count in counts {
-        let (number, decision, first) = (count.count, &count.decision, &count.first);
-        writeln!(out, "{number:>numbers$}  {decision:decisions$}  {:reasons$}  {first}", reason(count))?;
+        let rows: Vec<_> = counts.iter().map(cells).collect();
+        columns::write(["COUNT", "DECISION", "REASON", "FIRST"], &rows, out)?;
     }
     match looked {
         0 => writeln!(out, "no family with an ACTIVE revision has such a name"),
-        _ => writeln!(out, "{}; nothing was written", status::count(looked)),
+        _ => writeln!(out, "{}; nothing was written", count::families(looked)),
     }
 }
 
@@ -275,8 +267,4 @@ fn gets_on(stack: &Stack, from: Option<&str>, next: String) -> Result<String, Er
         return Err(Error::Answer { function: Function::Sweep.name(&stack.name) });
     }
     Ok(next)
-}
-
-fn pretty(answer: &impl Serialize) -> String {
-    serde_json::to_string_pretty(answer).expect("an answer is plain JSON")
 }

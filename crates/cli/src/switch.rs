@@ -3,6 +3,7 @@
 use crate::age::since;
 use crate::arguments::{AnswerFormat, PauseArguments, ResumeArguments, StackArguments};
 use crate::error::Error;
+use crate::json;
 use crate::online::Aws;
 use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::standing::Switch;
@@ -38,7 +39,7 @@ pub(crate) fn pause(arguments: &PauseArguments, out: &mut dyn Write) -> Result<E
     let because = arguments.because.as_deref();
     let Thrown { switch, changed, now } = throw(&arguments.stack, true, because)?;
     if arguments.format == AnswerFormat::Json {
-        return json(&switch, changed, out);
+        return in_json(&switch, changed, out);
     }
     if changed {
         writeln!(
@@ -56,7 +57,7 @@ pub(crate) fn pause(arguments: &PauseArguments, out: &mut dyn Write) -> Result<E
 pub(crate) fn resume(arguments: &ResumeArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let Thrown { switch, changed, now } = throw(&arguments.stack, false, None)?;
     if arguments.format == AnswerFormat::Json {
-        return json(&switch, changed, out);
+        return in_json(&switch, changed, out);
     }
     if changed {
         writeln!(out, "resumed: a sweep has what waited looked at; `ecs-sidecar status --watch` shows how it gets on")?;
@@ -107,7 +108,7 @@ fn throw(arguments: &StackArguments, paused: bool, because: Option<&str>) -> Res
     })
 }
 
-fn json(switch: &Switch, changed: bool, out: &mut dyn Write) -> Result<ExitCode, Error> {
+fn in_json(switch: &Switch, changed: bool, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let answer = Answer {
         paused: switch.paused,
         changed,
@@ -116,7 +117,6 @@ fn json(switch: &Switch, changed: bool, out: &mut dyn Write) -> Result<ExitCode,
         changed_at: switch.changed_at,
         changed_by: switch.changed_by.as_deref(),
     };
-    let text = serde_json::to_string_pretty(&answer).expect("an answer is plain JSON");
-    writeln!(out, "{text}")?;
+    json::write(&answer, out)?;
     Ok(ExitCode::SUCCESS)
 }

@@ -2,14 +2,15 @@
 //!
 //! It only throws the operator's switch and looks on; who ends it early leaves the operator at it.
 
-use crate::arguments::StackArguments;
-use crate::columns;
+use crate::arguments::UninstallArguments;
+use crate::columns::{self, Cell};
 use crate::confirm::confirm;
+use crate::count;
 use crate::error::Error;
-use crate::families::{self, has_sidecar, is_left_alone};
+use crate::families::{has_sidecar, is_left_alone};
 use crate::online::{Aws, Stack};
 use crate::permissions::count_granted;
-use clap::Args;
+use crate::progress::Progress;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings::Writes;
 use ecs_sidecar_aws::standing::Standing;
@@ -17,18 +18,9 @@ use ecs_sidecar_core::policy::Policy;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::state::State;
 use std::collections::BTreeSet;
-use std::io::{IsTerminal as _, Write};
+use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
-
-pub(crate) const EXAMPLES: &str = "\
-Examples:
-  ecs-sidecar uninstall --plan                    what would be taken back, and what is in the way
-  ecs-sidecar uninstall                           ask, have it taken back, and look on until it is
-  ecs-sidecar uninstall --cancel                  all policies are there again
-
-The operator registers revisions without its sidecars, at its own pace; services get them with their next deployment.
-Only the looking on ends with Ctrl-C. Exit codes: 0 all is taken back, 1 something is left, 2 anything else.";
 
 /// Between two looks.
 const PACE: Duration = Duration::from_secs(2);
@@ -39,34 +31,9 @@ const SKEW: u64 = 60;
 /// What the rows said before the switch was thrown of the policies that their looks went by.
 type Fingerprints = BTreeSet<Option<String>>;
 
-/// Clears the line that tells of progress.
-const CLEAR_LINE: &str = "\r\u{1b}[K";
-
 /// Reasons by which a sidecar stays even though its policy goes.
 const STAYS: [Reason; 4] =
     [Reason::UserEdited, Reason::BrokenReceipt, Reason::InjectedElsewhere, Reason::UnknownPolicy];
-
-#[derive(Debug, Args)]
-pub(crate) struct UninstallArguments {
-    /// List what would be taken back, and do nothing
-    #[arg(long, conflicts_with_all = ["cancel", "yes", "no_wait"])]
-    plan: bool,
-
-    /// Take nothing back any more: all policies are there again
-    #[arg(long, conflicts_with_all = ["yes", "no_wait"])]
-    cancel: bool,
-
-    /// Do not ask
-    #[arg(short, long)]
-    yes: bool,
-
-    /// Do not look on until all is taken back
-    #[arg(long)]
-    no_wait: bool,
-
-    #[command(flatten)]
-    stack: StackArguments,
-}
 
 /// 1 if somebody says no, or if something is left that stays.
 pub(crate) fn run(arguments: &UninstallArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
@@ -87,7 +54,7 @@ pub(crate) fn run(arguments: &UninstallArguments, out: &mut dyn Write) -> Result
             let have = rows.iter().filter(|row| has_sidecar(row)).count();
             let question = format!(
                 "{} a sidecar\nhave the operator {} in {} take all back that it injected, at its pace?",
-                families::have(have),
+                count::families_have(have),
                 stack.name,
                 aws.region
             );
@@ -149,7 +116,7 @@ fn plan(stack: &Stack, standing: &Standing, rows: &[Row], out: &mut dyn Write) -
     if let Err(Error::Hindered { why, hint, .. }) = must_be_at_work(stack, standing) {
         writeln!(out, "{why}: {hint}")?;
     }
-    writeln!(out, "{} a sidecar that is to be taken back", families::have(have.len()))?;
+    writeln!(out, "{} a sidecar that is to be taken back", count::families_have(have.len()))?;
     if !have.is_empty() {
         let dash = || "-".to_owned();
         let cells = |row: &&Row| {
@@ -158,6 +125,7 @@ fn plan(stack: &Stack, standing: &Standing, rows: &[Row], out: &mut dyn Write) -
                 row.told.injected.clone().unwrap_or_else(dash),
                 if is_in_the_way(row) { why(row) } else { dash() },
             ]
+            .map(Cell::from)
         };
         writeln!(out)?;
         columns::write(["REVISION", "POLICY", "IN THE WAY"], &have.iter().map(cells).collect::<Vec<_>>(), out)?;
@@ -176,17 +144,12 @@ fn plan(stack: &Stack, standing: &Standing, rows: &[Row], out: &mut dyn Write) -
 
 /// Looks on until no family has a sidecar, or all that have one are left alone.
 async fn follow(stack: &Stack, before: Option<Fingerprints>) -> Result<Vec<Row>, Error> {
-    let mut notes = std::io::stderr();
-    let is_watched = notes.is_terminal();
+    let mut progress = Progress::new();
     loop {
         let (standing, rows) = (stack.table.standing(&stack.settings).await?, stack.table.rows().await?);
         let left: Vec<&Row> = rows.iter().filter(|row| has_sidecar(row)).collect();
         // What the last look found before the switch was thrown says nothing of what comes.
         let stays = left.iter().filter(|row| is_left_alone(row) && knows(row, &standing, before.as_ref())).count();
-        if is_watched {
-            // Nobody is hurt if standard error is closed.
-            let _ = write!(notes, "{CLEAR_LINE}");
-        }
         if left.len() == stays {
             return Ok(rows);
         }
@@ -195,10 +158,8 @@ async fn follow(stack: &Stack, before: Option<Fingerprints>) -> Result<Vec<Row>,
             return Err(Error::Hindered { stack: stack.name.clone(), why, hint: "ask who did, and why" });
         }
         must_be_at_work(stack, &standing)?;
-        if is_watched {
-            let _ = write!(notes, "{} left, {stays} of them stay ...", families::some(left.len()));
-        }
-        tokio::time::sleep(PACE).await;
+        let text = format!("{} left, {stays} of them stay", count::families(left.len()));
+        progress.during(&text, tokio::time::sleep(PACE)).await;
     }
 }
 
@@ -220,7 +181,7 @@ fn end(aws: &Aws, stack: &Stack, rows: &[Row], out: &mut dyn Write) -> Result<Ex
     if left.is_empty() {
         writeln!(out, "no family has a sidecar any more")?;
     } else {
-        writeln!(out, "{} a sidecar still:", families::have(left.len()))?;
+        writeln!(out, "{} a sidecar still:", count::families_have(left.len()))?;
         for row in &left {
             writeln!(out, "  {}  {}", revision(row), why(row))?;
         }

@@ -4,6 +4,7 @@ use crate::arguments::{Arguments, Format, PlanArguments};
 use crate::diff;
 use crate::error::Error;
 use crate::input::{self, Input};
+use crate::json;
 use crate::lookup::{Looked, look};
 use crate::site::Site;
 use crate::subject::Subject;
@@ -27,7 +28,7 @@ pub(crate) fn plan(arguments: &PlanArguments, out: &mut dyn Write) -> Result<Exi
         Format::Text => diff::write(&input.definition, &plan, out)?,
         Format::Json => {
             let source = input.definition.described().arn.as_ref();
-            json(&Report::new(&plan, source, &Outcome::of_plan_only(&plan)), out)?;
+            json::write(&Report::new(&plan, source, &Outcome::of_plan_only(&plan)), out)?;
         }
         Format::Patch => patch(&input, &plan, out)?,
     }
@@ -68,7 +69,7 @@ pub(crate) fn check(arguments: &Arguments, out: &mut dyn Write) -> Result<ExitCo
                 count => writeln!(out, "{name}: {count} findings")?,
             }
         }
-        Format::Json | Format::Patch => json(&Answer { family: family.as_deref(), findings: &findings }, out)?,
+        Format::Json | Format::Patch => json::write(&Answer { family: family.as_deref(), findings: &findings }, out)?,
     }
     Ok(if findings.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }
@@ -96,8 +97,8 @@ fn change(arguments: &PlanArguments, asked: Asked, out: &mut dyn Write) -> Resul
 fn decide(arguments: &PlanArguments, asked: Asked) -> Result<(Input, Plan), Error> {
     let (input, mut plan) = match Subject::of(&arguments.arguments.file, arguments.stack.as_deref())? {
         Subject::File(_) => decide_on_file(&arguments.arguments, asked)?,
-        Subject::Revision(revision) => {
-            let Looked { observed, plan: settings } = look(arguments, &revision, asked)?;
+        Subject::InAws(named) => {
+            let Looked { observed, plan: settings } = look(arguments, &named, asked)?;
             let plan = plan::plan(&observed, &settings);
             let definition = observed.definition;
             // It is in register form already; what is printed of it ends with a newline, as no file's would.
@@ -163,11 +164,5 @@ fn patch(input: &Input, plan: &Plan, out: &mut dyn Write) -> Result<(), Error> {
         operations.push(PatchOperation { op: "replace", path: String::new(), value: Some(value) });
     }
     operations.extend(plan.patch(&input.definition));
-    json(&operations, out)
-}
-
-fn json(answer: &impl Serialize, out: &mut dyn Write) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(answer).expect("an answer is plain JSON");
-    writeln!(out, "{text}")?;
-    Ok(())
+    json::write(&operations, out)
 }

@@ -7,7 +7,7 @@ use crate::error::Error;
 use crate::online::{Aws, Stack};
 use crate::progress::Progress;
 use crate::revision::short;
-use crate::switch;
+use crate::{json, switch};
 use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings::Writes;
@@ -78,8 +78,7 @@ pub(crate) fn run(arguments: &WaitArguments, out: &mut dyn Write) -> Result<Exit
         AnswerFormat::Text => deploy.map_or(Ok(()), |deploy| writeln!(out, "{deploy}"))?,
         AnswerFormat::Json => {
             let answer = Answer { revision: arn.as_str(), outcome, task_definition: deploy, why };
-            let text = serde_json::to_string_pretty(&answer).expect("an answer is plain JSON");
-            writeln!(out, "{text}")?;
+            json::write(&answer, out)?;
         }
     }
     Ok(if deploy.is_some() { ExitCode::SUCCESS } else { ExitCode::from(1) })

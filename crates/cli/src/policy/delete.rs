@@ -3,8 +3,8 @@
 use super::get::{having, own, unknown};
 use crate::arguments::DeleteArguments;
 use crate::confirm::confirm;
+use crate::count;
 use crate::error::Error;
-use crate::families;
 use crate::online::{Aws, Stack};
 use std::io::Write;
 use std::process::ExitCode;
@@ -26,10 +26,10 @@ pub(crate) fn run(arguments: &DeleteArguments, out: &mut dyn Write) -> Result<Ex
         let rows = stack.table.rows().await?;
         let have = having(&rows, name).count();
         let goes = match (have, is_own) {
-            (_, true) => format!("the stack's own policy {name} is back in its place for {}", families::some(have)),
+            (_, true) => format!("the stack's own policy {name} is back in its place for {}", count::families(have)),
             (0, false) => "no family has its sidecar".to_owned(),
             (_, false) => {
-                format!("{} its sidecar; the sweep takes it back, at the operator's pace", families::have(have))
+                format!("{} its sidecar; the sweep takes it back, at the operator's pace", count::families_have(have))
             }
         };
         if policy.deleting {

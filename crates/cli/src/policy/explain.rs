@@ -1,10 +1,12 @@
 //! `policy explain`: which policy wins for a definition, and why not each of the others.
 
-use super::print;
 use crate::arguments::{ExplainArguments, PolicyFormat};
+use crate::columns::{self, Cell};
 use crate::error::Error;
-use crate::subject::{self, Revision, Subject};
-use crate::{input, lookup};
+use crate::online::stack_of;
+use crate::revision::Named;
+use crate::subject::Subject;
+use crate::{input, json, lookup};
 use anstyle::Style;
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::definition::TaskDefinition;
@@ -35,8 +37,8 @@ pub(crate) fn run(arguments: &ExplainArguments, out: &mut dyn Write) -> Result<E
             let policies = if named.is_empty() { vec![input::policy(PRESET)?] } else { named };
             tell(&input.definition, &settings(policies), arguments.format, out)
         }
-        Subject::Revision(revision) => {
-            let (definition, settings) = look_up(arguments, &revision)?;
+        Subject::InAws(named) => {
+            let (definition, settings) = look_up(arguments, &named)?;
             tell(&definition, &settings, arguments.format, out)
         }
     }
@@ -47,18 +49,18 @@ fn read(policies: &[String]) -> Result<Vec<Policy>, Error> {
 }
 
 /// The definition as it stands in AWS, and the policies to explain it with.
-fn look_up(arguments: &ExplainArguments, revision: &Revision) -> Result<(TaskDefinition, Settings), Error> {
+fn look_up(arguments: &ExplainArguments, asked: &Named) -> Result<(TaskDefinition, Settings), Error> {
     let named = read(&arguments.policies)?;
-    let aws = revision.connect(&arguments.aws)?;
+    let aws = lookup::connect(asked, &arguments.aws)?;
     let found = aws.run(async {
         if !named.is_empty() {
-            return Ok((lookup::describe(&aws, revision).await?, settings(named)));
+            return Ok((lookup::describe(&aws, asked).await?, settings(named)));
         }
-        let stack = aws.stack(&subject::stack(arguments.stack.as_deref(), &arguments.aws)).await?;
+        let stack = aws.stack(&stack_of(arguments.stack.as_deref(), &arguments.aws)).await?;
         let standing = stack.table.standing(&stack.settings).await?;
-        Ok((lookup::describe(&aws, revision).await?, (*standing.plan).clone()))
+        Ok((lookup::describe(&aws, asked).await?, (*standing.plan).clone()))
     });
-    found.map_err(|error| revision.lookup(error))
+    found.map_err(|error| lookup::in_the_way(asked, error))
 }
 
 /// Explains a definition, wherever it and the policies come from. Nothing in it is at fault, so this is no failure
@@ -72,7 +74,7 @@ pub(crate) fn tell(
     let explanation = explain(definition, settings);
     match format {
         PolicyFormat::Text => write(&explanation, out)?,
-        PolicyFormat::Json => print(&explanation, out)?,
+        PolicyFormat::Json => json::write(&explanation, out)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -126,12 +128,8 @@ fn ask(ask: &Ask) -> String {
 
 /// The policies in the order in which they are tried, the winner marked.
 fn table(explanation: &Explanation, out: &mut dyn Write) -> std::io::Result<()> {
-    let heading = "policy";
-    let width =
-        explanation.policies.iter().map(|policy| policy.name.len()).max().unwrap_or_default().max(heading.len());
     let not_asked = explanation.asks.is_empty() && STANDING.contains(&explanation.rule);
-    writeln!(out, "  {heading:width$}  mode    selects  why not")?;
-    for policy in &explanation.policies {
+    let cells = |policy: &Considered| {
         let mark = if explanation.winner.as_ref() == Some(&policy.name) { '*' } else { ' ' };
         let Considered { name, mode, selects, reason, message } = policy;
         let mode = match mode {
@@ -144,7 +142,8 @@ fn table(explanation: &Explanation, out: &mut dyn Write) -> std::io::Result<()> 
             (_, _) if not_asked && mode == "optIn" => "it waits to be asked for".to_owned(),
             (_, _) => "-".to_owned(),
         };
-        writeln!(out, "{mark} {name:width$}  {mode:6}  {selects:7}  {why_not}")?;
-    }
-    Ok(())
+        [format!("{mark} {name}"), mode.to_owned(), selects.to_owned(), why_not].map(Cell::from)
+    };
+    let rows: Vec<_> = explanation.policies.iter().map(cells).collect();
+    columns::write(["  POLICY", "MODE", "SELECTS", "WHY NOT"], &rows, out)
 }

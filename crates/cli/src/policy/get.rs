@@ -1,11 +1,14 @@
 //! `policy get` and `policy list`: the operator's policies, and how they stand.
 
-use super::print;
+use crate::age::since;
 use crate::arguments::{DocumentFormat, GetArguments, ListArguments, ListFormat};
-use crate::columns::{self, age};
+use crate::columns::{self, Cell};
+use crate::count;
 use crate::error::Error;
-use crate::families::{is_left_alone, some};
+use crate::families::is_left_alone;
+use crate::json;
 use crate::online::{Aws, Stack};
+use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::standing::{Standing, StoredPolicy};
 use ecs_sidecar_core::policy::{Mode, Policy, Updates};
@@ -66,7 +69,7 @@ pub(crate) fn get(arguments: &GetArguments, out: &mut dyn Write) -> Result<ExitC
         };
         note(&told, own(&stack));
         match arguments.format {
-            DocumentFormat::Json => print(&told, out)?,
+            DocumentFormat::Json => json::write(&told, out)?,
             DocumentFormat::Yaml => {
                 out.write_all(told.document.as_bytes())?;
                 if !told.document.ends_with('\n') {
@@ -154,17 +157,18 @@ enum Standpoint {
 /// Lists those of the table by name, then the stack's own: the order in which they are tried.
 pub(crate) fn list(arguments: &ListArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let aws = Aws::connect(&arguments.stack.aws)?;
+    let now = Clock::of(&aws.config).now();
     let listed = aws.run(async {
         let stack = aws.stack(&arguments.stack).await?;
         let (standing, rows) = (stack.table.standing(&stack.settings).await?, stack.table.rows().await?);
         Ok::<_, Error>(listed(&stack, &standing, &rows))
     })?;
     match arguments.format {
-        ListFormat::Json => print(&listed, out)?,
+        ListFormat::Json => json::write(&listed, out)?,
         ListFormat::Table if listed.is_empty() => writeln!(out, "there is no policy")?,
         ListFormat::Table => {
             let heading = ["NAME", "MODE", "UPDATES", "IMAGE", "STATE", "FAMILIES", "FROM", "CHANGED"];
-            let rows: Vec<_> = listed.iter().map(Listed::cells).collect();
+            let rows: Vec<_> = listed.iter().map(|listed| listed.cells(now)).collect();
             columns::write(heading, &rows, out)?;
         }
     }
@@ -230,12 +234,12 @@ impl Listed {
         }
     }
 
-    fn cells(&self) -> [String; 8] {
+    fn cells(&self, now: u64) -> [Cell; 8] {
         let none = || "-".to_owned();
         let left = || {
             let blocked: Vec<String> = self.blocked.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
             let blocked = if blocked.is_empty() { String::new() } else { format!(" ({})", blocked.join(", ")) };
-            format!("{} left{blocked}", some(self.families))
+            format!("{} left{blocked}", count::families(self.families))
         };
         let state = match self.state {
             Standpoint::Active => "active".to_owned(),
@@ -247,23 +251,24 @@ impl Listed {
         let changed = self.changed_at.map(|at| {
             let by = self.changed_by.as_deref().unwrap_or("somebody");
             // What identifies somebody within the account.
-            format!("{} ago by {}", age(at), by.splitn(6, ':').last().unwrap_or(by))
+            format!("{} ago by {}", since(at, now), by.splitn(6, ':').last().unwrap_or(by))
         });
+        let mode = self.mode.map(|mode| if mode == Mode::OptIn { "optIn" } else { "optOut" }.to_owned());
+        let updates =
+            self.updates.map(|updates| if updates == Updates::Now { "now" } else { "onNextRegistration" }.to_owned());
+        let from = match self.from {
+            From::Table => "table",
+            From::Stack => "stack",
+        };
         [
-            self.name.clone(),
-            self.mode.map_or_else(none, |mode| if mode == Mode::OptIn { "optIn" } else { "optOut" }.to_owned()),
-            self.updates.map_or_else(none, |updates| {
-                if updates == Updates::Now { "now" } else { "onNextRegistration" }.to_owned()
-            }),
-            self.image.clone().unwrap_or_else(none),
-            state,
-            self.families.to_string(),
-            match self.from {
-                From::Table => "table",
-                From::Stack => "stack",
-            }
-            .to_owned(),
-            changed.unwrap_or_else(none),
+            self.name.clone().into(),
+            mode.unwrap_or_else(none).into(),
+            updates.unwrap_or_else(none).into(),
+            self.image.clone().unwrap_or_else(none).into(),
+            state.into(),
+            Cell::number(self.families),
+            from.to_owned().into(),
+            changed.unwrap_or_else(none).into(),
         ]
     }
 }

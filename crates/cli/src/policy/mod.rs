@@ -8,6 +8,7 @@ mod validate;
 
 use crate::arguments::PolicyVerb;
 use crate::error::Error;
+use crate::json;
 use ecs_sidecar_core::policy::schema;
 use std::io::Write;
 use std::process::ExitCode;
@@ -20,13 +21,7 @@ pub(crate) fn run(verb: &PolicyVerb, out: &mut dyn Write) -> Result<ExitCode, Er
         PolicyVerb::List(arguments) => get::list(arguments, out),
         PolicyVerb::Delete(arguments) => delete::run(arguments, out),
         PolicyVerb::Validate(arguments) => validate::run(arguments, out),
-        PolicyVerb::Schema => print(&schema(), out).map(|()| ExitCode::SUCCESS),
+        PolicyVerb::Schema => json::write(&schema(), out).map(|()| ExitCode::SUCCESS),
         PolicyVerb::Explain(arguments) => explain::run(arguments, out),
     }
-}
-
-fn print(answer: &impl serde::Serialize, out: &mut dyn Write) -> Result<(), Error> {
-    let text = serde_json::to_string_pretty(answer).expect("an answer is plain JSON");
-    writeln!(out, "{text}")?;
-    Ok(())
 }

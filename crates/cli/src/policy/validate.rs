@@ -1,9 +1,8 @@
 //! `policy validate`: whether files are policies, and what in them is probably not meant.
 
-use super::print;
 use crate::arguments::{PolicyFormat, ValidateArguments};
 use crate::error::Error;
-use crate::input;
+use crate::{input, json};
 use anstyle::{AnsiColor, Style};
 use ecs_sidecar_core::policy::{Advice, Policy, PolicyError, advice};
 use serde::Serialize;
@@ -48,7 +47,7 @@ pub(crate) fn run(arguments: &ValidateArguments, out: &mut dyn Write) -> Result<
         }
     }
     if arguments.format == PolicyFormat::Json {
-        print(&judged, out)?;
+        json::write(&judged, out)?;
     }
     Ok(ExitCode::from(code))
 }

@@ -18,7 +18,7 @@ use ecs_sidecar_core::state::State;
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
-pub(crate) use table::{count, pages, totals};
+pub(crate) use table::totals;
 
 /// How often a watcher looks.
 const EVERY: Duration = Duration::from_secs(2);

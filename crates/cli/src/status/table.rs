@@ -2,8 +2,9 @@
 
 use super::answer::{Answer, Family, Operator, Policy, Sweep, Totals};
 use crate::age::since;
+use crate::columns::{self, Cell};
 use crate::revision::short;
-use crate::switch;
+use crate::{count, switch};
 use anstyle::{AnsiColor, Style};
 use ecs_sidecar_aws::sweep_state::Phase;
 use ecs_sidecar_core::state::State;
@@ -12,12 +13,6 @@ use std::io::{Result, Write};
 const STRONG: Style = Style::new().bold();
 const BESIDE: Style = Style::new().dimmed();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
-
-const HEADINGS: [&str; COLUMNS] = ["FAMILY", "STATE", "SINCE", "REVISION", "POLICY", "REASON"];
-const COLUMNS: usize = 6;
-
-/// The column that has a colour.
-const STATE: usize = 1;
 
 /// What is not known, or not there.
 const NONE: &str = "-";
@@ -28,7 +23,7 @@ pub(super) fn write(answer: &Answer, now: u64, out: &mut dyn Write) -> Result<()
     if known == 0 {
         writeln!(out, "no family has been looked at yet; `ecs-sidecar sweep` has the operator look at all of them")?;
     } else if answer.families.is_empty() {
-        writeln!(out, "none of {} is like that", count(known as u64))?;
+        writeln!(out, "none of {} is like that", count::families(known))?;
     } else {
         families(&answer.families, now, out)?;
         writeln!(out)?;
@@ -45,58 +40,23 @@ pub(crate) fn totals(totals: &Totals, known: u64, out: &mut dyn Write) -> Result
         write!(out, "{sum} of ")?;
     }
     let states: Vec<String> = totals.0.iter().map(|(state, count)| format!("{count} {state}")).collect();
-    writeln!(out, "{}: {}", count(known), states.join(", "))
-}
-
-/// `1 family`, `2 families`.
-pub(crate) fn count(families: u64) -> String {
-    if families == 1 { "1 family".to_owned() } else { format!("{families} families") }
-}
-
-/// `1 page`, `2 pages`.
-pub(crate) fn pages(pages: u64) -> String {
-    if pages == 1 { "1 page".to_owned() } else { format!("{pages} pages") }
+    writeln!(out, "{}: {}", count::families(known), states.join(", "))
 }
 
 fn families(families: &[Family], now: u64, out: &mut dyn Write) -> Result<()> {
-    let lines: Vec<[String; COLUMNS]> = families.iter().map(|family| cells(family, now)).collect();
-    let longest = |column: usize| lines.iter().map(|line| line[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; COLUMNS] = std::array::from_fn(|column| longest(column).max(HEADINGS[column].len()));
-    line(&HEADINGS, &widths, |_| STRONG, out)?;
-    for (cells, family) in lines.iter().zip(families) {
-        let style = |column| if column == STATE { style_of(family.state) } else { Style::new() };
-        line(&cells.each_ref().map(String::as_str), &widths, style, out)?;
-    }
-    Ok(())
+    let rows: Vec<_> = families.iter().map(|family| cells(family, now)).collect();
+    columns::write(["FAMILY", "STATE", "SINCE", "REVISION", "POLICY", "REASON"], &rows, out)
 }
 
-fn line(
-    cells: &[&str; COLUMNS],
-    widths: &[usize; COLUMNS],
-    style: impl Fn(usize) -> Style,
-    out: &mut dyn Write,
-) -> Result<()> {
-    for (column, (cell, width)) in cells.iter().zip(widths).enumerate() {
-        let style = style(column);
-        let (gap, rest) = if column == 0 { ("", width) } else { ("  ", width) };
-        write!(out, "{gap}{style}{cell}{style:#}")?;
-        // Nothing behind the last one.
-        if column + 1 < COLUMNS {
-            write!(out, "{:1$}", "", rest - cell.chars().count())?;
-        }
-    }
-    writeln!(out)
-}
-
-fn cells(family: &Family, now: u64) -> [String; COLUMNS] {
-    let or_none = |text: Option<String>| text.unwrap_or_else(|| NONE.to_owned());
+fn cells(family: &Family, now: u64) -> [Cell; 6] {
+    let or_none = |text: Option<String>| Cell::from(text.unwrap_or_else(|| NONE.to_owned()));
     [
-        family.family.clone(),
-        family.state.label().to_owned(),
+        family.family.clone().into(),
+        Cell::coloured(family.state.label(), style_of(family.state)),
         or_none(family.since.map(|then| since(then, now))),
         or_none(revision(family)),
         or_none(family.policy.clone().or_else(|| family.injected.clone())),
-        reason(family, now),
+        reason(family, now).into(),
     ]
 }
 
@@ -170,12 +130,12 @@ fn policies(policies: &[Policy]) -> String {
 fn sweep(sweep: Option<&Sweep>, now: u64) -> String {
     let Some(sweep) = sweep else { return "none yet; `ecs-sidecar sweep` begins one".to_owned() };
     let finished = sweep.finished_at.map(|at| format!("{} ago", since(at, now)));
-    let families = count(sweep.families);
+    let families = count::families(sweep.families);
     if sweep.phase == Phase::Done.label() {
         let finished = finished.unwrap_or_else(|| "at some time".to_owned());
         return format!("finished {finished}: {families}, {} queued to be looked at", sweep.queued);
     }
-    let far = format!("{}, {families}, {} queued so far", pages(sweep.pages), sweep.queued);
+    let far = format!("{}, {families}, {} queued so far", count::pages(sweep.pages), sweep.queued);
     let last = finished.map_or_else(String::new, |finished| format!("; the last one finished {finished}"));
     if sweep.under_way {
         format!("running for {}: {far}{last}", since(sweep.started_at, now))

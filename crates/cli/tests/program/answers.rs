@@ -1,5 +1,6 @@
 //! What the verbs answer.
 
+use super::folder::Folder;
 use super::{FARGATE, run, run_in};
 use serde_json::Value;
 
@@ -104,11 +105,8 @@ fn check_finds_and_its_exit_code_says_so() {
 
 #[test]
 fn account_and_region_come_from_arns_and_then_from_the_configuration() {
-    let folder = std::env::temp_dir().join(format!("ecs-sidecar-configuration-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).expect("a folder");
-    let file = folder.join("config");
-    std::fs::write(&file, "[profile build]\nregion = ap-south-1\nsso_account_id = 999988887777\n").expect("written");
-    let path = file.display().to_string();
+    let folder = Folder::new();
+    let path = folder.file("config", "[profile build]\nregion = ap-south-1\nsso_account_id = 999988887777\n");
     let image = |input: &str, environment: &[(&str, &str)]| {
         let run = run_in(&["inject", "-"], input.as_bytes(), environment);
         let answer = json(&run.out);
@@ -122,7 +120,6 @@ fn account_and_region_come_from_arns_and_then_from_the_configuration() {
     let own =
         FARGATE.replacen('{', r#"{"taskDefinitionArn":"arn:aws:ecs:us-east-1:111122223333:task-definition/web:3","#, 1);
     assert!(image(&own, &profile).starts_with("111122223333.dkr.ecr.us-east-1."));
-    std::fs::remove_dir_all(&folder).expect("removed");
 }
 
 #[test]

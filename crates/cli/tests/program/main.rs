@@ -1,11 +1,12 @@
 //! The program as its users meet it: answers, wrong inputs, exit codes.
 
-mod account;
 mod answers;
+mod folder;
 mod looked_up;
 mod operator;
 mod policies;
 mod reconciling;
+mod served;
 mod status;
 mod stored_policies;
 mod sweeping;

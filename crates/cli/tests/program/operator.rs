@@ -1,20 +1,23 @@
 //! An operator in a world behind a socket: its functions are the real ones, and the program asks them over HTTP.
 
+use super::served::{deploy, serve};
 use super::{Run, run_in};
-use ecs_sidecar_aws::sweep::Sweeper;
-use ecs_sidecar_aws::{Reconciler, Settings, settings};
-use ecs_sidecar_host::Invocation;
-use ecs_sidecar_tests::http::Server;
+use ecs_sidecar_aws::table::Table;
+use ecs_sidecar_aws::{Deadline, ReconcileAction, Reconciler, Settings, Urgency, settings};
+use ecs_sidecar_core::report::Report;
 use ecs_sidecar_tests::{Clock, World};
 use serde_json::{Value, json};
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 const ACCOUNT: &str = "111122223333";
-const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
+pub(crate) const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
+pub(crate) const ROLE: &str = "arn:aws:iam::111122223333:role/app/web";
+
+/// As whom its functions ask.
+pub(super) const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/operator/session";
+
 pub(crate) const RECONCILE: &str = "ecs-sidecar-reconcile";
 pub(crate) const SWEEP: &str = "ecs-sidecar-sweep";
 
@@ -22,6 +25,7 @@ pub(crate) struct Operator {
     /// As a developer sees it.
     pub(crate) world: World,
     url: String,
+    variables: Vec<(String, String)>,
 }
 
 /// The program, as long as the test runs.
@@ -55,6 +59,13 @@ impl Operator {
         Self::with(&[])
     }
 
+    /// The same with the family `web`, which asks for a sidecar.
+    pub(crate) fn with_web() -> Self {
+        let operator = Self::new();
+        operator.register("web");
+        operator
+    }
+
     /// The same with other variables for its functions.
     pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
         // The program has the machine's clock, and signs with it.
@@ -69,7 +80,7 @@ impl Operator {
             (settings::ACCOUNT_ID, ACCOUNT),
             (settings::ROLE_ARN, "arn:aws:iam::111122223333:role/stack/operator"),
             (settings::ALLOWED_ROLES, "*"),
-            (settings::ALLOWED_UPSTREAMS, "public.ecr.aws/*"),
+            (settings::ALLOWED_UPSTREAMS, "public.ecr.aws/xray/*"),
             (settings::ALLOWED_POLICY_ARNS, TRACES),
             (settings::EXECUTION_POLICY_ARN, &execution_policy),
             (settings::TABLE, "operator"),
@@ -79,20 +90,48 @@ impl Operator {
             // Nobody waits for a share.
             (settings::SWEEP_SHARE, "100000"),
         ];
-        let all: Vec<(&str, &str)> = usual.into_iter().chain(variables.iter().copied()).collect();
+        let is_said = |name: &str| variables.iter().any(|(said, _)| *said == name);
+        let all: Vec<(&str, &str)> =
+            variables.iter().copied().chain(usual.into_iter().filter(|(name, _)| !is_said(name))).collect();
         world.add_function(RECONCILE, &all);
         world.add_function(SWEEP, &all);
-        let lookup = |name: &str| match name {
-            settings::REGION => Some("eu-west-1".to_owned()),
-            _ => all.iter().rev().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned()),
-        };
-        deploy(&world, &Settings::read(lookup).expect("settings"));
-        Self { url: serve(&world), world }
+        let variables: Vec<_> = all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        deploy(&world, &settings_of(&variables));
+        Self { url: serve(&world), world, variables }
+    }
+
+    /// Deploys the function anew, with another role.
+    pub(crate) fn add_function_with_role(&self, role: &str) {
+        let others = self.variables.iter().filter(|(name, _)| name != settings::ROLE_ARN);
+        let mut all: Vec<(&str, &str)> = others.map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.push((settings::ROLE_ARN, role));
+        self.world.add_function(RECONCILE, &all);
     }
 
     /// Runs the program as the developer of this world.
     pub(crate) fn run(&self, arguments: &[&str]) -> Run {
-        run_in(arguments, b"", &self.environment())
+        self.run_with(arguments, "")
+    }
+
+    /// The same with something on standard input.
+    pub(crate) fn run_with(&self, arguments: &[&str], input: &str) -> Run {
+        run_in(arguments, input.as_bytes(), &self.environment())
+    }
+
+    /// What has come of a run that has to go well.
+    #[track_caller]
+    pub(crate) fn out(&self, arguments: &[&str]) -> String {
+        let run = self.run(arguments);
+        assert_eq!(run.code, Some(0), "{}{}", run.out, run.err);
+        run.out
+    }
+
+    /// A run that has to end with this code and to say this on standard error.
+    #[track_caller]
+    pub(crate) fn refused(&self, arguments: &[&str], code: i32, wanted: &str) {
+        let run = self.run(arguments);
+        assert_eq!(run.code, Some(code), "{arguments:?}: {}{}", run.out, run.err);
+        assert!(run.err.contains(wanted) && !run.err.contains("panicked"), "{arguments:?}: {}", run.err);
     }
 
     /// Starts it.
@@ -122,19 +161,48 @@ impl Operator {
 
     /// Registers a revision that asks for a sidecar, and answers its ARN.
     pub(crate) fn register(&self, family: &str) -> String {
-        self.world.register(&definition(family).to_string()).expect("registered")
+        self.world.register(&self::family(family)).expect("registered")
     }
 
     /// Registers one that does not ask.
     pub(crate) fn register_plain(&self, family: &str) -> String {
-        let mut definition = definition(family);
-        definition["tags"] = json!([]);
-        self.world.register(&definition.to_string()).expect("registered")
+        let asks = r#"{"key":"ecs-sidecar/inject","value":"true"}"#;
+        self.world.register(&self::family(family).replace(asks, "")).expect("registered")
     }
 
     /// Has the operator work on a family, as an event would.
-    pub(crate) fn reconcile(&self, family: &str) {
-        self.run(&["reconcile", family]);
+    pub(crate) fn reconcile(&self, family: &str) -> Report {
+        reconcile(&self.world, &self.variables, family)
+    }
+
+    /// The same, to be done in the midst of a call.
+    pub(crate) fn reconciler(&self) -> impl Fn(&World, &str) + Send + Sync + 'static {
+        let variables = self.variables.clone();
+        move |world, family| {
+            let (world, variables, family) = (world.clone(), variables.clone(), family.to_owned());
+            std::thread::spawn(move || reconcile(&world, &variables, &family)).join().expect("reconciled");
+        }
+    }
+
+    /// The operator's table.
+    pub(crate) fn table(&self) -> Table {
+        Table::new(&self.world.sdk_config(), "operator".to_owned())
+    }
+
+    /// Calls that write, but for those to the table, since the last look.
+    pub(crate) fn writes(&self) -> Vec<String> {
+        let reads = ["Describe", "List", "Get", "Query", "Batch", "Simulate"];
+        let mut lines = self.world.call_lines();
+        self.world.forget_calls();
+        lines.retain(|line| reads.iter().all(|read| !line.starts_with(read)) && !line.contains("Item operator"));
+        lines
+    }
+
+    /// Items of the table that people write.
+    pub(crate) fn standing(&self) -> Vec<String> {
+        let mut items = self.world.items("operator");
+        items.retain(|item| item.contains(r#""kind":{"S":"standing"}"#));
+        items
     }
 
     /// Puts a row of a family into the table, with attributes as DynamoDB writes them.
@@ -170,70 +238,36 @@ pub(crate) fn arn(revision: &str) -> String {
     format!("arn:aws:ecs:eu-west-1:{ACCOUNT}:task-definition/{revision}")
 }
 
-fn definition(family: &str) -> Value {
-    json!({
-        "family": family,
-        "networkMode": "awsvpc",
-        "requiresCompatibilities": ["FARGATE"],
-        "cpu": "512",
-        "memory": "1024",
-        "taskRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/app/web"),
-        "executionRoleArn": format!("arn:aws:iam::{ACCOUNT}:role/execution"),
-        "containerDefinitions": [{ "name": "web", "image": "shop/web:1", "essential": true, "memoryReservation": 512 }],
-        "tags": [{ "key": "ecs-sidecar/inject", "value": "true" }],
-    })
-}
-
-/// Lets the functions' own handlers answer invocations, each on a thread of its own.
-fn deploy(world: &World, settings: &Settings) {
-    let config = world.as_principal("arn:aws:sts::111122223333:assumed-role/operator/session").sdk_config();
-    let reconciler = || Reconciler::new(&config, settings.clone());
-    let handler = Arc::new(ecs_sidecar_reconcile::Handler::new(reconciler()));
-    world.answer_invocations(RECONCILE, move |payload| {
-        let (handler, input) = (Arc::clone(&handler), parsed(payload));
-        on_a_thread(async move |id| handler.handle(&input, id).await.map_err(|error| chain(&error)))
-    });
-    let sweeper = Sweeper::new(&config, settings.clone()).expect("a table and queues");
-    let handler = Arc::new(ecs_sidecar_sweep::Handler::new(sweeper, reconciler()));
-    world.answer_invocations(SWEEP, move |payload| {
-        let (handler, input) = (Arc::clone(&handler), parsed(payload));
-        on_a_thread(async move |id| handler.handle(&input, id).await.map_err(|error| chain(&error)))
-    });
-}
-
-fn parsed(payload: &str) -> Value {
-    serde_json::from_str(payload).expect("JSON")
-}
-
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    json!({ "errorType": "Failed", "errorMessage": ecs_sidecar_aws::Chain(error).to_string() }).to_string()
-}
-
-fn on_a_thread<F>(work: F) -> Result<String, String>
-where
-    F: AsyncFnOnce(Invocation<'_>) -> Result<Value, String> + Send + 'static,
-{
-    static INVOCATIONS: AtomicU64 = AtomicU64::new(0);
-    let run = move || {
-        let id = format!("run-{}", INVOCATIONS.fetch_add(1, Ordering::Relaxed));
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(work(Invocation { request_id: &id, until: None }))
+fn settings_of(variables: &[(String, String)]) -> Settings {
+    let lookup = |name: &str| match name {
+        settings::REGION => Some("eu-west-1".to_owned()),
+        _ => variables.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),
     };
-    let answer = std::thread::spawn(run).join().expect("the function does not panic");
-    answer.map(|answer| answer.to_string())
+    Settings::read(lookup).expect("settings")
 }
 
-/// Serves a world until the tests end, and answers where.
-fn serve(world: &World) -> String {
-    let (sender, receiver) = mpsc::channel();
-    let world = world.clone();
-    std::thread::spawn(move || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-        runtime.block_on(async {
-            let server = Server::start(world, 0).await.expect("a port");
-            sender.send(server.url()).expect("somebody waits");
-            std::future::pending::<()>().await;
-        });
-    });
-    receiver.recv().expect("the server's address")
+fn reconcile(world: &World, variables: &[(String, String)], family: &str) -> Report {
+    let config = world.as_principal(SESSION).sdk_config();
+    let reconciler = Reconciler::new(&config, settings_of(variables));
+    let family = family.parse().expect("a family");
+    let work = reconciler.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none());
+    wait(work).expect("a report")
+}
+
+/// Waits for what is asked of the world without a socket.
+pub(crate) fn wait<T>(work: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_time().build().expect("a runtime").block_on(work)
+}
+
+/// A registration that asks for a sidecar.
+pub(crate) fn family(name: &str) -> String {
+    format!(
+        r#"{{"family":"{name}","requiresCompatibilities":["FARGATE"],"networkMode":"awsvpc","cpu":"512","memory":"1024","taskRoleArn":"{ROLE}","executionRoleArn":"arn:aws:iam::111122223333:role/execution","containerDefinitions":[{{"name":"web","image":"shop/web:7","memoryReservation":512,"environment":[{{"name":"PASSWORD","value":"hunter2"}}]}}],"tags":[{{"key":"ecs-sidecar/inject","value":"true"}}]}}"#
+    )
+}
+
+/// The preset under another name.
+pub(crate) fn named(name: &str) -> String {
+    let preset = include_str!("../../../core/presets/xray-daemon.yaml");
+    preset.replace("name: xray-daemon\nspec", &format!("name: {name}\nspec"))
 }

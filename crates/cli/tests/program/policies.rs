@@ -1,34 +1,10 @@
 //! `policy`: answers, and what is said of wrong inputs.
 
+use super::folder::Folder;
 use super::{FARGATE, Run, run_in};
 use serde_json::Value;
-use std::path::PathBuf;
 
 const PRESET: &str = include_str!("../../../core/presets/xray-daemon.yaml");
-
-/// A folder with files, which goes with the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str, files: &[(&str, &str)]) -> Self {
-        let path = std::env::temp_dir().join(format!("ecs-sidecar-{name}-{}", std::process::id()));
-        std::fs::create_dir_all(&path).expect("a folder");
-        for (name, text) in files {
-            std::fs::write(path.join(name), text).expect("written");
-        }
-        Self(path)
-    }
-
-    fn file(&self, name: &str) -> String {
-        self.0.join(name).display().to_string()
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
 
 /// Runs a verb of `policy` without any environment, and so without a place.
 fn policy(verb: &str, arguments: &[&str], input: &str) -> Run {
@@ -47,9 +23,8 @@ fn with(name: &str, from: &str, to: &str) -> String {
 
 #[test]
 fn valid_policies_are_told_by_file_and_name() {
-    let folder =
-        Folder::new("valid", &[("one.yaml", PRESET), ("two.yaml", &with("traces", "pin: tag", "pin: digest"))]);
-    let (one, two) = (folder.file("one.yaml"), folder.file("two.yaml"));
+    let folder = Folder::with(&[("one.yaml", PRESET), ("two.yaml", &with("traces", "pin: tag", "pin: digest"))]);
+    let (one, two) = (folder.path("one.yaml"), folder.path("two.yaml"));
     let run = policy("validate", &[&one, &two, "-"], PRESET);
     let wanted = format!(
         "{one}: policy xray-daemon is valid\n{two}: policy traces is valid\nstandard input: policy xray-daemon is valid\n"
@@ -126,14 +101,14 @@ fn a_policy_at_fault_is_told_with_place_line_and_hint() {
 fn each_wrong_file_is_told_and_the_worst_one_is_the_exit_code() {
     let privileged = with("traces", "cpu: 32", "privileged: true");
     let files = [("fine.yaml", PRESET), ("one.yaml", &privileged), ("two.yaml", "spec: {")];
-    let folder = Folder::new("wrong", &files);
-    let (fine, one, two) = (folder.file("fine.yaml"), folder.file("one.yaml"), folder.file("two.yaml"));
+    let folder = Folder::with(&files);
+    let (fine, one, two) = (folder.path("fine.yaml"), folder.path("one.yaml"), folder.path("two.yaml"));
     let run = policy("validate", &[&one, &fine, &two], "");
     assert_eq!((run.code, run.out), (Some(1), format!("{fine}: policy xray-daemon is valid\n")));
     for file in [&one, &two] {
         assert!(run.err.contains(&format!("error: policy {file}: ")), "{}", run.err);
     }
-    let nowhere = folder.file("nowhere.yaml");
+    let nowhere = folder.path("nowhere.yaml");
     let run = policy("validate", &[&nowhere, &one], "");
     assert_eq!(run.code, Some(2));
     assert!(run.err.contains(&format!("error: cannot read {nowhere}\n  because: ")), "{}", run.err);
@@ -160,8 +135,8 @@ fn the_schema_is_the_committed_one() {
 fn explain_tells_the_winner_the_rule_and_why_not_the_others() {
     let metrics = with("metrics", "selector:", "selector:\n    families: [shop-*]");
     let logs = with("logs", "mode: optIn", "mode: optOut");
-    let folder = Folder::new("explain", &[("metrics.yaml", &metrics), ("logs.yaml", &logs)]);
-    let (metrics, logs) = (folder.file("metrics.yaml"), folder.file("logs.yaml"));
+    let folder = Folder::with(&[("metrics.yaml", &metrics), ("logs.yaml", &logs)]);
+    let (metrics, logs) = (folder.path("metrics.yaml"), folder.path("logs.yaml"));
     let among = ["--policy", &metrics, "--policy", &logs, "--policy", "xray-daemon"];
     let run = policy("explain", &[&among[..], &["-"]].concat(), FARGATE);
     let wanted = "\
@@ -170,7 +145,7 @@ web: the sidecar of logs
   asks     nothing
   receipt  none
 
-  policy       mode    selects  why not
+  POLICY       MODE    SELECTS  WHY NOT
   metrics      optIn   no       notSelected: policy metrics leaves out family web
 * logs         optOut  yes      -
   xray-daemon  optIn   yes      it waits to be asked for
