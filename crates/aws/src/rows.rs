@@ -30,8 +30,9 @@ use std::time::Duration;
 /// alone.
 pub const LEASE: Duration = Duration::from_secs(240);
 
-/// For how long a row is left as it is if nothing changed but the time of the look.
-const FRESH: u64 = 12 * 3600;
+/// For how long a row is left as it is if nothing changed but the time of the look. No longer than after a look a sweep
+/// leaves the family alone (see `due`): else each sweep would find it due again.
+const FRESH: u64 = 600;
 
 /// How many ARNs of deregistered revisions a row keeps; the newest revisions are the ones that matter.
 const DEREGISTERED: usize = 20;

@@ -91,6 +91,8 @@ impl Standing {
         let mut policies = in_order(table, own);
         if switch.uninstalling {
             plan.deleted.extend(policies.drain(..).map(|policy| policy.name().to_owned()));
+            // What one that cannot be read has injected goes as well.
+            plan.deleted.extend(stored.iter().map(|stored| stored.name.clone()));
         }
         plan.policies = policies;
         let says = (&plan, settings.writes, &settings.cache_prefix, &settings.registry);

@@ -171,11 +171,19 @@ impl Sweeper {
         self.run(state, deadline).await
     }
 
-    async fn run(&self, state: SweepState, deadline: Deadline) -> Result<SweepReport, Error> {
+    async fn run(&self, mut state: SweepState, deadline: Deadline) -> Result<SweepReport, Error> {
         let now = self.clients.clock.now();
         let owner = format!("{}-{}", std::process::id(), self.clients.clock.nanoseconds());
-        let Some(state) = self.table.put_sweep_state(&state.leased(owner, now)).await? else {
-            return Ok(report(&self.table.sweep_state().await?, "joined"));
+        let state = loop {
+            if let Some(state) = self.table.put_sweep_state(&state.clone().leased(owner.clone(), now)).await? {
+                break state;
+            }
+            // Who only joined it does not run it.
+            let other = self.table.sweep_state().await?;
+            if other.run != state.run || other.phase == Phase::Done || other.is_leased(now) {
+                return Ok(report(&other, "joined"));
+            }
+            state = other;
         };
         let standing = self.table.standing(&self.settings).await?;
         let rows = self.table.rows().await?.into_iter().map(|row| (row.family.clone(), row)).collect();

@@ -164,6 +164,8 @@ impl Handler {
                     if event.known.urgency() == Urgency::Event && cause.urgency == Urgency::Sweep {
                         *cause = Cause::of(&event.known);
                     }
+                    // What is new has waited for nothing yet, whatever it came with.
+                    cause.waits = cause.waits.min(Some(event.known.waits()));
                     ids.push(id);
                 }
                 Meaning::Ignore(why) => log_ignored(&event.known, why.label(), invocation),

@@ -112,6 +112,42 @@ impl Machine {
         }
     }
 
+    /// Lets happen what is to happen in that time, and no more.
+    pub(crate) async fn run_for(&mut self, time: Duration) {
+        let end = self.now() + time;
+        while self.agenda.first_key_value().is_some_and(|((at, _), _)| *at <= end) {
+            let Some(((at, _), happening)) = self.agenda.pop_first() else { break };
+            if let Ok(wait) = at.duration_since(self.now()) {
+                self.stage.world.clock().advance(wait);
+            }
+            match happening {
+                Happening::Deed(deed) => deed(&self.stage.world),
+                Happening::Message { queue, body, receives } => self.deliver(queue, body, receives + 1).await,
+            }
+            for queue in ["families", "sweeps"] {
+                for message in self.stage.world.take_messages(queue) {
+                    let at = message.visible_at();
+                    self.put(at, Happening::Message { queue, body: message.body, receives: 0 });
+                }
+            }
+        }
+        if let Ok(rest) = end.duration_since(self.now()) {
+            self.stage.world.clock().advance(rest);
+        }
+    }
+
+    /// An event brings a family.
+    pub(crate) fn event(&mut self, family: &str) {
+        let (queue, body) = ("families", json!({ "name": "RegisterTaskDefinition", "family": family }).to_string());
+        self.put(self.now(), Happening::Message { queue, body, receives: 0 });
+    }
+
+    /// How many messages of a queue are on their way.
+    pub(crate) fn on_their_way(&self, wanted: &str) -> usize {
+        let of = |happening: &&Happening| matches!(happening, Happening::Message { queue, .. } if *queue == wanted);
+        self.agenda.values().filter(of).count()
+    }
+
     async fn deliver(&mut self, queue: &'static str, body: String, receives: u32) {
         let sent = self.now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
         let record = json!({ "messageId": "m", "body": body, "attributes": { "SentTimestamp": sent } });

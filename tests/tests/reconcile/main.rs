@@ -12,6 +12,7 @@ mod losses;
 mod machine;
 mod news;
 mod pin;
+mod probe;
 mod quiet;
 mod refusals;
 mod registry;

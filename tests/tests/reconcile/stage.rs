@@ -188,6 +188,11 @@ impl Stage {
         self.another().reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap()
     }
 
+    /// What further functions are started with.
+    pub(crate) fn another_settings(&self) -> Settings {
+        self.another().settings().clone()
+    }
+
     /// The same with other variables.
     pub(crate) fn another_with(&self, variables: &[(&str, &str)]) -> Reconciler {
         reconciler(&self.world, variables)

@@ -41,6 +41,15 @@ impl Reconciler {
         past: &mut Past,
     ) -> Result<Leave, Error> {
         let (Some(table), Some(row)) = (&self.clients.table, row) else { return Ok(Leave::Given) };
+        let busy = |seconds: u64| {
+            let seconds = u32::try_from(seconds + 1).unwrap_or(BUSY).min(BUSY);
+            Ok(Leave::Refused(Outcome::Waiting { seconds, refusal: Reason::BeingReconciled.into() }))
+        };
+        let now = self.clients.clock.now();
+        if let (None, Some((_, until)), true) = (&past.held, &row.lease, row.is_leased(now)) {
+            // Whoever waits for it takes no turn.
+            return busy(until - now);
+        }
         let registers = plan.decision.registers() || plan.decision == Decision::Withdraw || sight.unfinished.is_some();
         if registers {
             let wait = |milliseconds: u64, reason: Reason| {
@@ -59,10 +68,7 @@ impl Reconciler {
         let grants = plan.grants.iter().map(telling::pair).collect();
         match table.take_lease(row, grants).await? {
             Taken::Ours(row) => past.held = Some(*row),
-            Taken::Theirs(seconds) => {
-                let seconds = u32::try_from(seconds + 1).unwrap_or(BUSY).min(BUSY);
-                return Ok(Leave::Refused(Outcome::Waiting { seconds, refusal: Reason::BeingReconciled.into() }));
-            }
+            Taken::Theirs(seconds) => return busy(seconds),
             Taken::Moved => return Ok(Leave::Moved),
         }
         // Between the look and the lease somebody may have acted, and given the lease back.

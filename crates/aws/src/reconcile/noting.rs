@@ -39,7 +39,8 @@ impl Reconciler {
                 Some(row) => row.clone(),
                 None => table.row(family).await?,
             };
-            let seen = past.seen.clone().unwrap_or_else(|| row.told.clone());
+            let mut seen = past.seen.clone().unwrap_or_else(|| row.told.clone());
+            seen.deregistered.extend(past.deregistered.iter().map(ToString::to_string));
             let reason = if waits { passing(error).label() } else { error.label() };
             let told = Told {
                 standing: Some(self.stands().await?.fingerprint),
