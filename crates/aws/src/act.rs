@@ -13,6 +13,7 @@ use crate::error::{Error, Said};
 use crate::gap::{Gap, Verdict, number_of};
 use crate::iam::Attachment;
 use crate::observe::Sight;
+use crate::telling::pair;
 
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::Arn;
@@ -24,7 +25,8 @@ use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::Outcome;
 use futures_util::future::try_join_all;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 /// What came of acting on a plan.
@@ -56,21 +58,27 @@ pub(crate) const TO_REGISTER: Duration = Duration::from_secs(3 * CALL.as_secs())
 /// Shorter values are flags and numbers, which would tear the message apart.
 const SHORTEST_SECRET: usize = 4;
 
-/// Does what the plan says.
+/// Does what the plan says. What is attached to roles is added to `attached`, as `ROLE POLICY`.
 ///
 /// Guarantees: the log group and grants before the registration, and no registration if one is refused. At most one revision more
 /// than before. If it is cut off between any two calls, the next reconcile finds what is left and finishes it.
 /// Assumptions: the plan was made from this very sight, a moment ago. The role may attach, register, deregister.
 /// Errors: those of the calls; [`Error::Uncertain`] after a registration whose answer nobody saw, [`Error::OutOfTime`]
 /// before a registration that might not end in time.
-pub async fn act(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadline) -> Result<Acted, Error> {
+pub(crate) async fn act(
+    clients: &Clients,
+    sight: &Sight,
+    plan: &Plan,
+    deadline: Deadline,
+    attached: &Mutex<BTreeSet<String>>,
+) -> Result<Acted, Error> {
     let refused = |refusal| Ok(Outcome::Refused { refusal, deregistered: Vec::new() }.into());
     if let Some(group) = &plan.log_group
         && let Err(refusal) = clients.logs.create(group).await?
     {
         return refused(refusal);
     }
-    if let Some(refusal) = grant(clients, &plan.grants).await? {
+    if let Some(refusal) = grant(clients, &plan.grants, attached).await? {
         return refused(refusal);
     }
     match plan.decision {
@@ -90,16 +98,21 @@ pub async fn act(clients: &Clients, sight: &Sight, plan: &Plan, deadline: Deadli
 
 /// Attaches what is missing: roles side by side, the policies of one role in turn, since IAM refuses two changes of
 /// a role at once. The first refusal is told.
-async fn grant(clients: &Clients, grants: &[Grant]) -> Result<Option<Refusal>, Error> {
-    let mut roles: BTreeMap<_, Vec<&str>> = BTreeMap::new();
+async fn grant(
+    clients: &Clients,
+    grants: &[Grant],
+    attached: &Mutex<BTreeSet<String>>,
+) -> Result<Option<Refusal>, Error> {
+    let mut roles: BTreeMap<_, Vec<&Grant>> = BTreeMap::new();
     for grant in grants {
-        roles.entry(&grant.role).or_default().push(&grant.policy_arn);
+        roles.entry(&grant.role).or_default().push(grant);
     }
-    let roles = roles.into_iter().map(|(role, policies)| async move {
-        for policy in policies {
-            if let Attachment::Refused { reason, message } = clients.iam.attach(role, policy).await? {
+    let roles = roles.into_iter().map(|(role, grants)| async move {
+        for grant in grants {
+            if let Attachment::Refused { reason, message } = clients.iam.attach(role, &grant.policy_arn).await? {
                 return Ok(Some(Refusal::new(reason, message)));
             }
+            attached.lock().unwrap_or_else(PoisonError::into_inner).insert(pair(grant));
         }
         Ok::<_, Error>(None)
     });

@@ -60,6 +60,8 @@ pub(crate) struct History<'a> {
     pub(crate) registrar: Registrar,
     /// ARNs of revisions that the operator itself deregistered.
     own_deregistrations: BTreeSet<String>,
+    /// Digests of patches that were seen to be withdrawn earlier.
+    withdrawn_before: Vec<Digest>,
 }
 
 impl<'a> History<'a> {
@@ -86,6 +88,7 @@ impl<'a> History<'a> {
             source,
             registrar,
             own_deregistrations: BTreeSet::new(),
+            withdrawn_before: Vec::new(),
         }
     }
 
@@ -96,6 +99,9 @@ impl<'a> History<'a> {
             self.registrar = Registrar::Operator;
         }
         self.own_deregistrations.clone_from(&row.told.deregistered);
+        let source = self.source.as_ref().map_or(self.arn, |(source, _)| source).as_str();
+        let of_source = row.told.withdrawn.iter().filter_map(|text| text.strip_prefix(source)?.strip_prefix(' '));
+        self.withdrawn_before = of_source.filter_map(|digest| digest.parse().ok()).collect();
     }
 
     /// Whether what the newest revision was made from is INACTIVE.
@@ -116,7 +122,10 @@ impl<'a> History<'a> {
         let known = |arn: &Arn| arn == self.arn || Some(arn) == source;
         let receipts = described.iter().filter_map(|definition| receipt::read(definition).ok().flatten());
         let patches = receipts.filter(|receipt| receipt.source_arn().is_some_and(|arn| known(&arn)));
-        let digests = patches.map(|receipt| receipt.digest).collect();
+        let mut digests: Vec<Digest> = patches.map(|receipt| receipt.digest).collect();
+        digests.extend(
+            self.withdrawn_before.iter().filter(|digest| !digests.contains(digest)).cloned().collect::<Vec<_>>(),
+        );
         let taken_back = self.undone.as_ref().ok().and_then(Option::as_ref);
         let taken_back = taken_back.map(|undone| normalize::canonical(&undone.source));
         let removal = described.iter().any(|definition| {

@@ -8,13 +8,13 @@
 //! | `tat` | N | the time at which the share is unused again, in milliseconds since 1970 (a virtual schedule, as GCRA has it) |
 //! | `slowUntil` | N | until when nobody writes, since AWS said that it was called too often; in milliseconds since 1970 |
 //!
-//! What an event brought is written at once, and counts; what a sweep brought waits until the share has room. So events
-//! go first, and both together stay within the share as long as events alone do.
+//! What an event brought is written at once, and counts; what a sweep brought waits until the share has room, in a turn
+//! that is reserved for it. So events go first, and both together stay within the share as long as events alone do.
 
 use crate::error::Error;
 use crate::table::{ID, Item, KIND, LAYOUT, PACE, Table, V, number, text};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
-use aws_sdk_dynamodb::types::ReturnValuesOnConditionCheckFailure;
+use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
 use std::time::Duration;
 
 /// The one item.
@@ -33,7 +33,7 @@ const LONGEST_DEBT: Duration = Duration::from_secs(300);
 /// How long everybody waits after AWS said that it was called too often.
 const SLOW: Duration = Duration::from_secs(10);
 
-/// How often a lost race is run again before the write goes ahead or waits a second.
+/// How often a lost race is run again before the write waits.
 const ATTEMPTS: usize = 4;
 
 /// What a write is for; it decides nothing but who goes first.
@@ -43,6 +43,8 @@ pub enum Urgency {
     Event,
     /// The account is being looked through.
     Sweep,
+    /// The same, for a family whose turn has come, after it was told to wait for it.
+    Turn,
 }
 
 /// Whether a write may be done now.
@@ -50,10 +52,18 @@ pub enum Urgency {
 pub(crate) enum Turn {
     /// It may.
     Now,
-    /// Not before so many milliseconds: the share is used up.
+    /// Its turn, which is reserved for it, comes in so many milliseconds: the share is used up until then.
     Later(u64),
     /// Not before so many milliseconds: AWS said that it was called too often.
     Slow(u64),
+}
+
+/// What came of an attempt, and the item as it was before.
+enum Paced {
+    /// It is written.
+    Set(Item),
+    /// The condition did not hold.
+    Refused(Item),
 }
 
 /// The time that one write of the operator takes of the bucket, in milliseconds.
@@ -66,7 +76,7 @@ pub(crate) fn interval(share_percent: u32) -> u64 {
 }
 
 impl Table {
-    /// Takes a turn to write to ECS.
+    /// Takes a turn to write to ECS, or reserves one for later: who waits comes back once, and not with all the others.
     ///
     /// Guarantees: in the long run, sweeps take no more turns than the share has, less those of events.
     /// Assumptions: `UpdateItem`. Errors: [`Error::Call`].
@@ -74,69 +84,57 @@ impl Table {
         let interval = interval(share_percent);
         for _ in 0..ATTEMPTS {
             let now = self.clock.milliseconds();
-            let limit = match urgency {
-                Urgency::Sweep => now + (AHEAD.0 * interval).max(AHEAD.1),
-                Urgency::Event => now + duration_ms(LONGEST_DEBT),
+            // The share is unused: the schedule begins anew. Or the turn is taken already.
+            let (set, condition, tat) = match urgency {
+                Urgency::Event | Urgency::Sweep => {
+                    ("tat = :tat", "(attribute_not_exists(tat) OR tat < :now)", now + interval)
+                }
+                Urgency::Turn => ("tat = if_not_exists(tat, :tat)", "(attribute_not_exists(tat) OR tat >= :tat)", 0),
             };
-            // The share is unused: the schedule begins anew.
-            let anew = "(attribute_not_exists(tat) OR tat < :now)";
-            let Some(item) = self.pace("tat = :tat", anew, now + interval, now, None).await? else {
-                return Ok(Turn::Now);
+            let item = match self.pace(set, condition, tat, now).await? {
+                Paced::Set(_) => return Ok(Turn::Now),
+                Paced::Refused(item) => item,
             };
             let (tat, slow) = (item.number("tat").unwrap_or(0), item.number("slowUntil").unwrap_or(0));
             if slow > now {
                 return Ok(Turn::Slow(slow - now));
             }
-            if tat >= now && tat > limit {
-                return Ok(match urgency {
-                    // The debt is as large as it may become, and events do not wait for it.
-                    Urgency::Event => Turn::Now,
-                    Urgency::Sweep => Turn::Later(tat - limit),
-                });
-            }
-            if self
-                .pace("tat = tat + :tat", "tat >= :now AND tat <= :limit", interval, now, Some(limit))
-                .await?
-                .is_none()
-            {
+            // The debt is as large as it may become, and events do not wait for it.
+            if urgency == Urgency::Event && tat > now + duration_ms(LONGEST_DEBT) {
                 return Ok(Turn::Now);
             }
+            let Paced::Set(before) = self.pace("tat = tat + :tat", "tat >= :now", interval, now).await? else {
+                continue;
+            };
+            let (turn, slack) = (before.number("tat").unwrap_or(now), (AHEAD.0 * interval).max(AHEAD.1));
+            return Ok(if urgency == Urgency::Event || turn <= now + slack {
+                Turn::Now
+            } else {
+                Turn::Later(turn - now)
+            });
         }
-        Ok(Turn::Later(interval))
+        Ok(Turn::Slow(interval))
     }
 
-    /// One attempt. `None`: it was done; else the item that was in the way.
-    async fn pace(
-        &self,
-        set: &str,
-        condition: &str,
-        tat: u64,
-        now: u64,
-        limit: Option<u64>,
-    ) -> Result<Option<Item>, Error> {
-        let mut request = self.client.update_item().table_name(&self.name).key(KIND, text(PACE)).key(ID, text(ECS));
-        request = request
+    /// One attempt.
+    async fn pace(&self, set: &str, condition: &str, tat: u64, now: u64) -> Result<Paced, Error> {
+        let request = self.client.update_item().table_name(&self.name).key(KIND, text(PACE)).key(ID, text(ECS));
+        let request = request
             .update_expression(format!("SET {set}, v = :v"))
             .condition_expression(format!("{condition} AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)"))
             .expression_attribute_values(":tat", number(tat))
             .expression_attribute_values(":now", number(now))
             .expression_attribute_values(":v", number(LAYOUT))
+            .return_values(ReturnValue::AllOld)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        if let Some(limit) = limit {
-            request = request.expression_attribute_values(":limit", number(limit));
-        }
         match request.send().await {
-            Ok(_) => Ok(None),
-            Err(error) => {
-                let lost = match error.as_service_error() {
-                    Some(UpdateItemError::ConditionalCheckFailedException(lost)) => Some(lost.item().cloned()),
-                    Some(_) | None => None,
-                };
-                match lost {
-                    Some(item) => Ok(Some(Item(item.unwrap_or_default()))),
-                    None => Err(Error::call("UpdateItem", ECS, &error)),
+            Ok(answer) => Ok(Paced::Set(Item(answer.attributes.unwrap_or_default()))),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(lost)) => {
+                    Ok(Paced::Refused(Item(lost.item().cloned().unwrap_or_default())))
                 }
-            }
+                Some(_) | None => Err(Error::call("UpdateItem", ECS, &error)),
+            },
         }
     }
 

@@ -26,11 +26,15 @@ pub const LOOK_AGAIN: &str = "LookAgain";
 /// Name of a message by which a sweep has a family looked at.
 pub const SWEEP: &str = "Sweep";
 
+/// Name of the same for a family whose turn to be written has come when it is delivered.
+pub const TURN: &str = "Turn";
+
 /// A message that has a family looked at, after it was looked at in vain so many times.
 pub fn look_at(family: &Family, waits: u32, urgency: Urgency) -> String {
     let name = match urgency {
         Urgency::Event => LOOK_AGAIN,
         Urgency::Sweep => SWEEP,
+        Urgency::Turn => TURN,
     };
     // Digits as text: the rule's template knows nothing else.
     serde_json::json!({ "name": name, "family": family.as_str(), "waits": waits.to_string() }).to_string()

@@ -29,6 +29,8 @@ use ecs_sidecar_core::report::{Outcome, Report};
 use futures_util::future::try_join3;
 use leave::{Leave, paused};
 use reports::{nothing_active, report, waiting};
+use std::collections::BTreeSet;
+use std::sync::Mutex;
 use std::time::Duration;
 
 /// How often a family is looked at before it is left for later. Each round is a registration that was in vain.
@@ -71,8 +73,10 @@ struct Past {
     rounds: u32,
     /// The family's row while its lease is ours.
     held: Option<Row>,
-    /// Whether ECS or IAM was written to.
-    wrote: bool,
+    /// `ROLE POLICY`: what the row said that the operator attached, before this reconcile took the lease.
+    granted_before: BTreeSet<String>,
+    /// `ROLE POLICY`: what it attached in this one.
+    attached: Mutex<BTreeSet<String>>,
     /// What the last look found: the owner's revision, and the newest one's number.
     seen: Option<Told>,
 }
@@ -168,7 +172,10 @@ impl Reconciler {
                 if error.is_throttled() {
                     table.slow_down().await;
                 }
-                self.note_failure(table, family, &past, &error, waits).await;
+                // Whoever could not even look has nothing to say of the family, and its message comes again.
+                if !waits || past.held.is_some() || past.seen.is_some() {
+                    self.note_failure(table, family, &past, &error, waits).await;
+                }
                 if waits { Ok(waiting(family, &error, &past)) } else { Err(error) }
             }
         }
@@ -231,7 +238,7 @@ impl Reconciler {
         };
         if acts {
             match Box::pin(self.leave(view.row.as_ref(), &view.sight, &view.plan, urgency, past)).await? {
-                Leave::Given => past.wrote = true,
+                Leave::Given => {}
                 Leave::Refused(outcome) => return Ok(self.done(&view, &outcome, Vec::new(), past)),
                 Leave::Moved => return Ok(Round::Moved),
             }
@@ -263,7 +270,12 @@ impl Reconciler {
             }
             None => {}
         }
-        match Box::pin(act(&self.clients, &view.sight, &view.plan, deadline)).await {
+        match Box::pin(act(&self.clients, &view.sight, &view.plan, deadline, &past.attached)).await {
+            // Something else is the newest now.
+            Ok(Acted::Done { outcome: Outcome::Deregistered { arns }, .. }) => {
+                past.deregistered.extend(arns);
+                Ok(Round::Moved)
+            }
             Ok(Acted::Done { outcome, mut notes }) => {
                 self.learn(&view.sight, &view.plan, &outcome);
                 notes.extend(note);
@@ -285,7 +297,7 @@ impl Reconciler {
     fn done(&self, view: &Decided, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Round {
         let Decided { standing, row, sight, plan, urgency } = view;
         let mut report = report(sight, plan, outcome, notes, past);
-        report.missed_by_events = *urgency == Urgency::Sweep && self.was_missed(sight, row.as_ref());
+        report.missed_by_events = *urgency != Urgency::Event && self.was_missed(sight, row.as_ref());
         let seen = telling::seen(sight, row.as_ref());
         let told = telling::told(seen, plan, outcome, &report, &past.deregistered);
         let told = Told { standing: Some(standing.fingerprint.clone()), ..told };

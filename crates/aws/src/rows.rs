@@ -16,6 +16,7 @@
 //! | `nextTry` | N | when a failing family is tried again |
 //! | `grants`, `uses` | SS | `ROLE POLICY`: what the operator attached for it, and all that its sidecar rests on |
 //! | `deregistered` | SS | ARNs of its revisions that the operator itself deregistered |
+//! | `withdrawn` | SS | `SOURCE DIGEST`: patches that somebody took back, so that they are not made again |
 //! | `leaseOwner`, `leaseUntil` | S, N | who acts on it, and until when; absent if nobody does |
 
 use crate::error::Error;
@@ -30,11 +31,14 @@ use std::time::Duration;
 /// alone.
 pub const LEASE: Duration = Duration::from_secs(240);
 
+/// How far clocks may be apart, in seconds.
+const SKEW: u64 = 300;
+
 /// For how long a row is left as it is if nothing changed but the time of the look. No longer than after a look a sweep
 /// leaves the family alone (see `due`): else each sweep would find it due again.
 const FRESH: u64 = 600;
 
-/// How many ARNs of deregistered revisions a row keeps; the newest revisions are the ones that matter.
+/// How many deregistered or withdrawn revisions a row keeps; the newest revisions are the ones that matter.
 const DEREGISTERED: usize = 20;
 
 /// How many characters of a message a row keeps.
@@ -95,6 +99,8 @@ pub struct Told {
     pub uses: BTreeSet<String>,
     /// ARNs of its revisions that the operator itself deregistered.
     pub deregistered: BTreeSet<String>,
+    /// `SOURCE DIGEST`: patches that somebody took back.
+    pub withdrawn: BTreeSet<String>,
 }
 
 /// What came of asking for a lease.
@@ -128,6 +134,7 @@ impl Row {
             standing: item.text("standing"),
             uses: item.texts("uses"),
             deregistered: item.texts("deregistered"),
+            withdrawn: item.texts("withdrawn"),
         };
         Self {
             family: item.text(ID).unwrap_or_default(),
@@ -175,6 +182,7 @@ impl Row {
         item.set_texts("uses", &told.uses);
         item.set_texts("grants", &self.grants);
         item.set_texts("deregistered", &newest_of(&told.deregistered));
+        item.set_texts("withdrawn", &newest_of(&told.withdrawn));
         item
     }
 
@@ -183,15 +191,19 @@ impl Row {
         self.told.injected.is_some() && self.told.uses.contains(pair)
     }
 
-    /// Whether somebody else than the holder of this row may not write it now.
+    /// Whether somebody else than the holder of this row may not write it now. Nobody can have taken a lease that ends
+    /// much later than one does that is taken now.
     pub fn is_leased(&self, now: u64) -> bool {
-        self.lease.as_ref().is_some_and(|(_, until)| *until >= now)
+        let longest = now + LEASE.as_secs() + SKEW;
+        self.lease.as_ref().is_some_and(|(_, until)| (now..=longest).contains(until))
     }
 }
 
-/// The newest of these revisions.
+/// Those of the newest of these revisions.
 fn newest_of(arns: &BTreeSet<String>) -> BTreeSet<String> {
-    let number = |arn: &String| arn.rsplit(':').next().and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0);
+    let arn = |text: &String| text.split(' ').next().unwrap_or_default().to_owned();
+    let number =
+        |text: &String| arn(text).rsplit(':').next().and_then(|digits| digits.parse::<u64>().ok()).unwrap_or(0);
     let mut arns: Vec<&String> = arns.iter().collect();
     arns.sort_by_key(|arn| std::cmp::Reverse(number(arn)));
     arns.into_iter().take(DEREGISTERED).cloned().collect()
@@ -231,6 +243,19 @@ impl Table {
         Ok(put.map_or(Taken::Moved, |item| Taken::Ours(Box::new(Row::read(item)))))
     }
 
+    /// Notes what is to be attached beside what was noted with the lease. `None`: somebody has written the row, so that the
+    /// lease is not ours any more.
+    ///
+    /// Errors: those of [`Table::put`].
+    pub(crate) async fn note_grants(&self, held: &Row, grants: BTreeSet<String>) -> Result<Option<Row>, Error> {
+        if grants.is_subset(&held.grants) {
+            return Ok(Some(held.clone()));
+        }
+        let mut next = held.clone();
+        next.grants.extend(grants);
+        Ok(self.put(next.write()).await?.map(Row::read))
+    }
+
     /// Gives the right back, with what came of it, or writes what was seen without it. Nothing is written if nothing
     /// changed, or if somebody else has the right. `None`: nothing was written; else the row as it is now.
     ///
@@ -261,6 +286,7 @@ impl Table {
             changed_at: if deeds.changed { Some(now) } else { row.changed_at },
             lease: None,
             told,
+            grants: deeds.grants.unwrap_or_else(|| row.grants.clone()),
             ..row.clone()
         };
         let stale = row.seen_at.is_none_or(|seen| seen + FRESH <= now);
@@ -299,12 +325,14 @@ impl Table {
 }
 
 /// What was written while a family was worked on.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Deeds {
     /// Whether the row's lease is the writer's own.
     pub(crate) held: bool,
     /// Whether ECS or IAM was written to.
     pub(crate) changed: bool,
+    /// `ROLE POLICY`: all that the operator has attached for the family, if that is known.
+    pub(crate) grants: Option<BTreeSet<String>>,
 }
 
 #[cfg(test)]

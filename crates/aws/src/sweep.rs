@@ -22,6 +22,7 @@ use crate::table::Table;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::state::State;
+use futures_util::future::try_join;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -47,8 +48,11 @@ const FAILED: u32 = 60;
 /// Name of the message by which a sweep goes on.
 pub const GO_ON: &str = "GoOn";
 
-/// The message for another round.
-const AGAIN: &str = r#"{"name":"Again"}"#;
+/// The message that begins a sweep.
+const BEGIN: &str = r#"{"name":"Begin"}"#;
+
+/// For how long what waits is come back for before the schedule does, in seconds.
+const LONG: u64 = 3600;
 
 /// How long after the last queued family another round looks whether all came to an end, in seconds.
 const SETTLE: u64 = 30;
@@ -142,15 +146,24 @@ impl Sweeper {
     /// Guarantees: one sweep runs at a time. Nothing is written to ECS or IAM. Assumptions: reads of ECS and of the
     /// table, writes to `sweep`, `family` and `standing`, `SendMessage` to both queues.
     /// Errors: those of the calls; what was found until then is queued, and the next invocation goes on from there.
-    pub async fn begin(&self, run: &str, deadline: Deadline) -> Result<SweepReport, Error> {
+    ///
+    /// `round` names the round that a message of an earlier sweep asks for; another one may have taken its place.
+    pub async fn begin(&self, run: &str, round: Option<u64>, deadline: Deadline) -> Result<SweepReport, Error> {
         let now = self.clients.clock.now();
         let state = self.table.sweep_state().await?;
+        if round.is_some() && round != state.again_at {
+            return Ok(report(&state, "ignored"));
+        }
+        // What the last one queued is still on its way, and another round comes when it is done.
+        if round.is_none() && state.settles(now) {
+            return Ok(report(&state, "joined"));
+        }
         if state.is_under_way(now) {
             if state.again || self.table.put_sweep_state(&state.asked_again()).await?.is_some() {
                 return Ok(report(&state, "joined"));
             }
             // It came to its end at this very moment, or another one joined it.
-            return Box::pin(self.begin(run, deadline)).await;
+            return Box::pin(self.begin(run, round, deadline)).await;
         }
         let state = match state.phase {
             Phase::Done => state.begin(run.to_owned(), now),
@@ -185,13 +198,30 @@ impl Sweeper {
             }
             state = other;
         };
-        let standing = self.table.standing(&self.settings).await?;
-        let rows = self.table.rows().await?.into_iter().map(|row| (row.family.clone(), row)).collect();
+        let (standing, rows) = match try_join(self.table.standing(&self.settings), self.table.rows()).await {
+            Ok((standing, rows)) => (standing, rows.into_iter().map(|row| (row.family.clone(), row)).collect()),
+            Err(error) => return self.leave_word(state, FAILED, Some(error)).await,
+        };
         let deadline = deadline.earlier(RESERVE);
         let (queued, pending, safe) = (HashSet::new(), Vec::new(), state.clone());
         let mut work = Work { sweeper: self, state, safe, rows, standing, deadline, queued, pending };
         let result = work.go().await;
         work.settle(result).await
+    }
+
+    /// Lets the next invocation go on after a while.
+    async fn leave_word(
+        &self,
+        mut state: SweepState,
+        seconds: u32,
+        failure: Option<Error>,
+    ) -> Result<SweepReport, Error> {
+        state.goes_on_at = Some(self.clients.clock.now() + u64::from(seconds));
+        let Some(state) = self.let_go(state).await? else {
+            return Ok(report(&self.table.sweep_state().await?, "joined"));
+        };
+        self.own_queue.send_later(go_on_message(&state.run), seconds).await?;
+        failure.map_or_else(|| Ok(report(&state, "running")), Err)
     }
 
     /// Gives the sweep out of hand, with what others asked of it meanwhile. `None`: somebody else runs it by now.
@@ -403,12 +433,20 @@ impl Work<'_> {
         if failure.is_some() {
             self.state = self.safe.clone();
         }
-        self.state.goes_on_at = Some(self.sweeper.clients.clock.now() + u64::from(seconds));
-        let Some(state) = self.sweeper.let_go(self.state).await? else {
-            return Ok(report(&self.safe, "joined"));
-        };
-        self.sweeper.own_queue.send_later(go_on_message(&state.run), seconds).await?;
-        failure.map_or_else(|| Ok(report(&state, "running")), Err)
+        self.sweeper.leave_word(self.state, seconds, failure).await
+    }
+
+    /// After how many seconds another round has to look, if one has.
+    fn next_round(&self) -> Option<u32> {
+        let now = self.sweeper.clients.clock.milliseconds();
+        let settled = self.state.next_slot.saturating_sub(now) / 1000 + SETTLE;
+        let waits =
+            self.rows.values().any(|row| is_waiting(row) && row.since.is_some_and(|at| at + LONG >= now / 1000));
+        match (self.state.queued, self.state.again) {
+            (1.., _) => Some(u32::try_from(settled).unwrap_or(LONGEST_DELAY)),
+            (0, true) => Some(0),
+            (0, false) => waits.then_some(WAITS),
+        }
     }
 
     async fn finish(mut self) -> Result<SweepReport, Error> {
@@ -417,7 +455,11 @@ impl Work<'_> {
         // Only where nothing is on its way does the table say how all families are.
         if self.state.queued == 0 {
             for stored in self.standing.stored.iter().filter(|stored| stored.deleting) {
-                let injected = |row: &Row| row.told.injected.as_deref() == Some(stored.name.as_str());
+                // Of a family that nobody could look at, nobody knows.
+                let injected = |row: &Row| {
+                    let unknown = row.told.newest.is_none() && row.state != Some(State::Gone);
+                    unknown || row.told.injected.as_deref() == Some(stored.name.as_str())
+                };
                 // Where the stack has a policy of that name, its sidecars stay.
                 let is_clean = !self.standing.plan.deletes(&stored.name) || !self.rows.values().any(injected);
                 if is_clean && self.sweeper.table.forget_policy(stored).await? {
@@ -427,18 +469,17 @@ impl Work<'_> {
         }
         self.state.phase = Phase::Done;
         self.state.finished_at = Some(clock.now());
+        let again = self.next_round();
+        self.state.again_at = again.map(|seconds| clock.now() + u64::from(seconds));
+        let at = self.state.again_at;
         let Some(state) = self.sweeper.let_go(self.state).await? else {
             return Ok(report(&self.safe, "joined"));
         };
-        let waits = self.rows.values().any(is_waiting);
-        if state.again || state.queued > 0 || waits {
-            let settled = state.next_slot.saturating_sub(clock.milliseconds()) / 1000 + SETTLE;
-            let seconds = match (state.again, state.queued) {
-                (true, _) => 0,
-                (false, 0) => WAITS,
-                (false, _) => u32::try_from(settled).unwrap_or(LONGEST_DELAY),
-            };
-            self.sweeper.own_queue.send_later(AGAIN.to_owned(), seconds).await?;
+        // Somebody may have asked for a round at the last moment.
+        match (again, at) {
+            (Some(seconds), Some(at)) => self.sweeper.own_queue.send_later(again_message(at), seconds).await?,
+            _ if state.again => self.sweeper.own_queue.send_later(BEGIN.to_owned(), 0).await?,
+            _ => {}
         }
         let mut states = BTreeMap::new();
         for row in self.rows.values() {
@@ -451,6 +492,11 @@ impl Work<'_> {
 /// The message by which a sweep goes on.
 fn go_on_message(run: &str) -> String {
     serde_json::json!({ "name": GO_ON, "run": run }).to_string()
+}
+
+/// The message for another round, which counts as long as no later one was asked for.
+fn again_message(at: u64) -> String {
+    serde_json::json!({ "name": "Again", "round": at }).to_string()
 }
 
 fn report(state: &SweepState, outcome: &'static str) -> SweepReport {

@@ -13,6 +13,7 @@
 //! | `listingPages` | N | what listing all ACTIVE revisions last took |
 //! | `nextSlot` | N | when the next message may be delivered, in milliseconds since 1970 |
 //! | `goesOnAt` | N | when it goes on, if it waits |
+//! | `againAt` | N | which other round follows it; a message that names another one is of an earlier sweep |
 //! | `again` | BOOL | somebody asked for a sweep since this one began |
 //! | `leaseOwner`, `leaseUntil` | S, N | which invocation runs it; absent if none does |
 
@@ -65,6 +66,7 @@ pub struct SweepState {
     pub(crate) listing_pages: Option<u64>,
     pub(crate) next_slot: u64,
     pub(crate) goes_on_at: Option<u64>,
+    pub(crate) again_at: Option<u64>,
     /// Somebody asked for a sweep since this one began.
     pub again: bool,
     lease: Option<(String, u64)>,
@@ -90,6 +92,7 @@ impl SweepState {
             listing_pages: item.number("listingPages"),
             next_slot: item.number("nextSlot").unwrap_or(0),
             goes_on_at: item.number("goesOnAt"),
+            again_at: item.number("againAt"),
             again: item.flag("again"),
             lease: item.text("leaseOwner").zip(item.number("leaseUntil")),
             item,
@@ -112,6 +115,7 @@ impl SweepState {
             ("listingPages", self.listing_pages),
             ("nextSlot", Some(self.next_slot)),
             ("goesOnAt", self.goes_on_at),
+            ("againAt", self.again_at),
             ("leaseUntil", self.lease.as_ref().map(|(_, until)| *until)),
         ] {
             item.set_number(name, value);
@@ -125,6 +129,11 @@ impl SweepState {
         let runs = self.lease.as_ref().is_some_and(|(_, until)| *until >= now);
         let waits = self.goes_on_at.is_some_and(|at| at + PATIENCE >= now);
         self.phase != Phase::Done && (runs || waits)
+    }
+
+    /// Whether it is done, and what it queued is still on its way to be looked at; then another round follows by itself.
+    pub(crate) fn settles(&self, now: u64) -> bool {
+        self.phase == Phase::Done && self.next_slot > now * 1000 && self.again_at.is_some_and(|at| at >= now)
     }
 
     /// Whether an invocation runs it now.
@@ -149,6 +158,7 @@ impl SweepState {
             families: 0,
             queued: 0,
             goes_on_at: None,
+            again_at: None,
             again: false,
             ..self
         }

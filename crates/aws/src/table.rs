@@ -98,16 +98,17 @@ impl Table {
     /// Guarantees: of several who write what they have read, one has success. A write whose answer was lost counts
     /// as somebody else's. Assumptions: `PutItem`. Errors: [`Error::Call`].
     pub(crate) async fn put(&self, mut item: Item) -> Result<Option<Item>, Error> {
-        let before = item.number(VERSION);
-        item.set_number(VERSION, Some(before.unwrap_or(0) + 1));
-        item.set_number(V, Some(LAYOUT));
+        // Also where it is none that anybody can read: what was read is the condition, and what is written is sound.
+        let before = item.0.get(VERSION).cloned();
+        item.set_number(VERSION, Some(item.number(VERSION).unwrap_or(0) + 1));
+        item.set_number(V, Some(item.number(V).unwrap_or(LAYOUT).max(LAYOUT)));
         let id = item.text(ID).unwrap_or_default();
         let request = self.client.put_item().table_name(&self.name).set_item(Some(item.0.clone()));
         let request = request.expression_attribute_names("#version", VERSION);
         let request = match before {
-            Some(before) => request
-                .condition_expression("#version = :before")
-                .expression_attribute_values(":before", number(before)),
+            Some(before) => {
+                request.condition_expression("#version = :before").expression_attribute_values(":before", before)
+            }
             None => request.condition_expression("attribute_not_exists(#version)"),
         };
         match request.send().await.map_err(|error| Error::call("PutItem", &id, &error)) {

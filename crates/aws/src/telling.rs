@@ -24,9 +24,14 @@ pub(crate) fn seen(sight: &Sight, row: Option<&Row>) -> Told {
     let made_of = ours.as_ref().and_then(|receipt| receipt.source_before(&sight.newest)).map(|arn| arn.to_string());
     // What we registered ourselves, be it a removal, is no owner's revision: theirs is what it was.
     let theirs = before.source.clone().filter(|_| before.newest == Some(sight.number));
+    let source = made_of.or(theirs).unwrap_or_else(|| sight.newest.to_string());
+    let mut withdrawn = before.withdrawn.clone();
+    withdrawn.extend(sight.observed.withdrawn.iter().map(|digest| format!("{source} {digest}")));
     Told {
-        source: Some(made_of.or(theirs).unwrap_or_else(|| sight.newest.to_string())),
-        patched: ours.map(|_| sight.newest.to_string()),
+        source: Some(source),
+        withdrawn,
+        // Only what is known to be ours: the next look goes by it.
+        patched: ours.filter(|_| sight.observed.registrar == Registrar::Operator).map(|_| sight.newest.to_string()),
         injected: receipt::read(definition).ok().flatten().map(|receipt| receipt.policy),
         newest: Some(sight.number),
         ..before
@@ -66,6 +71,7 @@ pub(crate) fn told(seen: Told, plan: &Plan, outcome: &Outcome, report: &Report, 
         uses: if plan.uses.is_empty() && injected.is_some() { seen.uses } else { uses },
         injected,
         deregistered,
+        withdrawn: seen.withdrawn,
     }
 }
 
@@ -76,6 +82,7 @@ pub(crate) fn nothing_active(report: &Report, row: Option<&Row>) -> Told {
         reason: report.reason.map(|reason| reason.label().to_owned()),
         newest: Some(0),
         deregistered: row.map(|row| row.told.deregistered.clone()).unwrap_or_default(),
+        withdrawn: row.map(|row| row.told.withdrawn.clone()).unwrap_or_default(),
         ..Told::default()
     }
 }

@@ -7,6 +7,7 @@ use crate::trigger::{self, Event, Home, Known, Meaning, Problem, Trigger};
 use ecs_sidecar_aws::news::News;
 use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler, Urgency, queue};
 use ecs_sidecar_core::ids::Family;
+use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_host::Invocation;
 use ecs_sidecar_host::metrics::{Metrics, Unit};
@@ -161,7 +162,7 @@ impl Handler {
                 Meaning::Look(family) => {
                     let (cause, ids) = families.entry(family).or_insert_with(|| (Cause::of(&event.known), Vec::new()));
                     // What an event brought goes first, also where a sweep looks at the same family.
-                    if event.known.urgency() == Urgency::Event && cause.urgency == Urgency::Sweep {
+                    if event.known.urgency() == Urgency::Event && cause.urgency != Urgency::Event {
                         *cause = Cause::of(&event.known);
                     }
                     // What is new has waited for nothing yet, whatever it came with.
@@ -265,7 +266,9 @@ impl Handler {
         }
         let refuse = |source| FunctionError::NotQueued { family: family.clone(), source };
         let queue = self.reconciler.clients().queue.as_ref().ok_or_else(|| refuse(None))?;
-        let message = queue::look_at(family, waits + 1, cause.urgency);
+        // What waits for its turn has it reserved, and takes no other one when it comes.
+        let urgency = if report.reason == Some(Reason::Paced) { Urgency::Turn } else { cause.urgency };
+        let message = queue::look_at(family, waits + 1, urgency);
         let sent = queue.send_later(message, seconds).await.map_err(|error| refuse(Some(error)));
         if let Err(failure) = &sent {
             log_failure(family, failure, &cause.name, invocation);

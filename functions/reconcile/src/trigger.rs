@@ -3,7 +3,7 @@
 //! Knows: the shapes in which the news of a registration arrives. Must not know: what a task definition looks like;
 //! members that are not needed are never given a type, since CloudTrail may put anything there, or nothing.
 
-use ecs_sidecar_aws::queue::{LOOK_AGAIN, SWEEP};
+use ecs_sidecar_aws::queue::{LOOK_AGAIN, SWEEP, TURN};
 use ecs_sidecar_aws::{ReconcileAction, Urgency};
 use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region, RoleRef};
 use serde::Serialize;
@@ -15,7 +15,7 @@ use std::time::Duration;
 const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
 
 /// The names of our own messages, by which a family is looked at.
-const OURS: [&str; 2] = [LOOK_AGAIN, SWEEP];
+const OURS: [&str; 3] = [LOOK_AGAIN, SWEEP, TURN];
 
 /// How many characters a scalar may have: more than any id or ARN has. What is longer is none, and is never cut: the
 /// beginning of an ARN may be another family's.
@@ -250,7 +250,11 @@ fn event(input: &Value, home: &Home) -> Event {
 impl Known {
     /// Who goes first.
     pub fn urgency(&self) -> Urgency {
-        if self.name.as_deref() == Some(SWEEP) { Urgency::Sweep } else { Urgency::Event }
+        match self.name.as_deref() {
+            Some(SWEEP) => Urgency::Sweep,
+            Some(TURN) => Urgency::Turn,
+            Some(_) | None => Urgency::Event,
+        }
     }
 
     /// How often the family was looked at again already.

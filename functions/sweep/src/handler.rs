@@ -53,6 +53,14 @@ pub struct Handler {
     measures: bool,
 }
 
+/// Which sweep an invocation is of.
+enum Begun<'a> {
+    /// A new one, or a round that an earlier one asks for.
+    Round(Option<u64>),
+    /// One that has stopped.
+    Earlier(&'a str),
+}
+
 /// What a plan over many families says.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -98,10 +106,10 @@ impl Handler {
         let until = invocation.until.map(|end| end.checked_sub(RESERVE).unwrap_or_else(Instant::now));
         let deadline = until.map_or_else(Deadline::none, Deadline::at);
         let answer = match trigger::read(input).map_err(FunctionError::Input)? {
-            Trigger::Begin { cause } => self.sweep(&cause, None, invocation, deadline).await,
-            Trigger::GoOn { run } => self.sweep("went on", Some(&run), invocation, deadline).await,
+            Trigger::Begin { cause, round } => self.sweep(&cause, Begun::Round(round), invocation, deadline).await,
+            Trigger::GoOn { run } => self.sweep("went on", Begun::Earlier(&run), invocation, deadline).await,
             Trigger::ByHand(ByHand { action: Action::Reconcile, families, from: None }) if families.is_empty() => {
-                self.sweep("by hand", None, invocation, deadline).await
+                self.sweep("by hand", Begun::Round(None), invocation, deadline).await
             }
             Trigger::ByHand(ByHand { action: Action::Reconcile, families, from }) => {
                 let matches = |family: &str| families.is_empty() || matches_any(&families, family);
@@ -121,13 +129,13 @@ impl Handler {
     async fn sweep(
         &self,
         cause: &str,
-        run: Option<&str>,
+        begun: Begun<'_>,
         invocation: Invocation<'_>,
         deadline: Deadline,
     ) -> Result<Value, FunctionError> {
-        let report = match run {
-            None => self.sweeper.begin(invocation.request_id, deadline).await,
-            Some(run) => self.sweeper.go_on(run, deadline).await,
+        let report = match begun {
+            Begun::Round(round) => self.sweeper.begin(invocation.request_id, round, deadline).await,
+            Begun::Earlier(run) => self.sweeper.go_on(run, deadline).await,
         }
         .map_err(failed)?;
         info!(

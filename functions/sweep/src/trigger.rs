@@ -13,6 +13,8 @@ pub enum Trigger {
     Begin {
         /// What woke it, for the log.
         cause: String,
+        /// The round that an earlier sweep asks for.
+        round: Option<u64>,
     },
     /// Go on with that sweep.
     GoOn {
@@ -83,14 +85,17 @@ pub fn read(input: &Value) -> Result<Trigger, Problem> {
     let Some(first) = records.and_then(|records| records.first()) else { return Err(Problem::UnknownShape) };
     // The mapping of the stream lets nothing through but what stands for all families.
     if first.get("eventSource").and_then(Value::as_str) == Some("aws:dynamodb") {
-        return Ok(Trigger::Begin { cause: "table".to_owned() });
+        return Ok(Trigger::Begin { cause: "table".to_owned(), round: None });
     }
     let body = first.get("body").and_then(Value::as_str).ok_or(Problem::UnknownShape)?;
     let body: Value = serde_json::from_str(body).map_err(|_| Problem::UnknownShape)?;
     let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
     match (text("name"), text("run")) {
         (Some(name), Some(run)) if name == GO_ON => Ok(Trigger::GoOn { run }),
-        (Some(name), _) => Ok(Trigger::Begin { cause: name }),
+        (Some(name), _) => {
+            let round = body.get("round").and_then(Value::as_u64);
+            Ok(Trigger::Begin { cause: name, round })
+        }
         (None, _) => Err(Problem::UnknownShape),
     }
 }
@@ -103,9 +108,10 @@ mod tests {
     #[test]
     fn each_wake_up_is_understood() {
         let message = |body: Value| json!({ "Records": [{ "messageId": "m", "body": body.to_string() }] });
-        let begin = |cause: &str| Ok(Trigger::Begin { cause: cause.to_owned() });
+        let begin = |cause: &str| Ok(Trigger::Begin { cause: cause.to_owned(), round: None });
         assert_eq!(read(&message(json!({ "name": "Schedule" }))), begin("Schedule"));
-        assert_eq!(read(&message(json!({ "name": "Again" }))), begin("Again"));
+        let again = Trigger::Begin { cause: "Again".to_owned(), round: Some(17) };
+        assert_eq!(read(&message(json!({ "name": "Again", "round": 17 }))), Ok(again));
         let go_on = read(&message(json!({ "name": "GoOn", "run": "r" })));
         assert_eq!(go_on, Ok(Trigger::GoOn { run: "r".to_owned() }));
         assert_eq!(read(&json!({ "Records": [{ "eventSource": "aws:dynamodb" }] })), begin("table"));

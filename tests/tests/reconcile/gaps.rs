@@ -208,7 +208,8 @@ async fn a_patch_without_its_source_is_deregistered() {
     let stage = Stage::with_patched_web().await;
     stage.world.deregister("web:1").unwrap();
     let report = stage.reconcile().await;
-    assert_eq!((report.decision, report.outcome), (Decision::Withdraw, "deregistered"), "{report:?}");
+    // And the family was looked at once more: nothing is left of it.
+    assert_eq!((report.reason, report.outcome), (Some(Reason::NoActiveRevision), "deregistered"), "{report:?}");
     assert_eq!((report.deregistered, stage.active()), (vec![revision_arn(2)], vec![]));
 }
 

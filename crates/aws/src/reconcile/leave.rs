@@ -14,6 +14,7 @@ use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::Outcome;
 use futures_util::future::try_join;
+use std::collections::BTreeSet;
 
 /// After how many seconds a family is looked at again that another invocation is at work on, at most. Most work is done
 /// in a few; and a worker that died holds its lease for minutes.
@@ -62,12 +63,22 @@ impl Reconciler {
                 Turn::Slow(milliseconds) => return wait(milliseconds, Reason::Throttled),
             }
         }
-        if past.held.is_some() {
-            return Ok(Leave::Given);
+        let grants: BTreeSet<String> = plan.grants.iter().map(telling::pair).collect();
+        if let Some(held) = &past.held {
+            // A later round may attach something else.
+            return Ok(match table.note_grants(held, grants).await? {
+                Some(held) => {
+                    past.held = Some(held);
+                    Leave::Given
+                }
+                None => Leave::Moved,
+            });
         }
-        let grants = plan.grants.iter().map(telling::pair).collect();
         match table.take_lease(row, grants).await? {
-            Taken::Ours(row) => past.held = Some(*row),
+            Taken::Ours(held) => {
+                past.granted_before.clone_from(&row.grants);
+                past.held = Some(*held);
+            }
             Taken::Theirs(seconds) => return busy(seconds),
             Taken::Moved => return Ok(Leave::Moved),
         }

@@ -11,13 +11,20 @@ use ecs_sidecar_core::ids::Family;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_core::state::State;
+use std::sync::PoisonError;
+
+/// Roles got something, or a log group was made.
+const GRANTED: &str = "granted";
 
 impl Reconciler {
     /// Writes what came of it into the family's row, which gives the lease back. What was seen before somebody else wrote
     /// the row is no news.
     pub(super) async fn note(&self, table: &Table, past: &Past, done: Done) -> Result<Report, Error> {
         let Done { report, told, row } = done;
-        let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
+        let attached = past.attached.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let changed = report.registered.is_some() || !report.deregistered.is_empty() || report.outcome == GRANTED;
+        let grants = past.held.is_some().then(|| past.granted_before.union(&attached).cloned().collect());
+        let deeds = Deeds { held: past.held.is_some(), changed: changed || !attached.is_empty(), grants };
         let news = report.reason != Some(Reason::BeingReconciled);
         if let Some(row) = past.held.as_ref().or(row.as_ref()).filter(|_| deeds.held || news) {
             let after = table.note(row, told, report.state, deeds).await?;
@@ -48,7 +55,8 @@ impl Reconciler {
                 message: Some(Chain(error).to_string()),
                 ..seen
             };
-            let deeds = Deeds { held: past.held.is_some(), changed: past.wrote };
+            // Nobody knows what of it was attached, so that all stays noted that was to be.
+            let deeds = Deeds { held: past.held.is_some(), changed: !past.deregistered.is_empty(), grants: None };
             let state = if waits { State::Pending } else { State::Failing };
             let after = table.note(&row, told, state, deeds).await?;
             self.tell(&row, after.as_ref()).await;

@@ -68,6 +68,9 @@ fn blank(family: &Family, decision: Decision, reason: Reason, outcome: &Outcome)
 fn told(report: &mut Report, past: &Past) {
     let earlier = past.deregistered.iter().map(ToString::to_string);
     report.deregistered.splice(0..0, earlier);
+    if !past.deregistered.is_empty() && report.outcome == Outcome::Nothing.label() {
+        report.outcome = Outcome::Deregistered { arns: Vec::new() }.label();
+    }
     if past.uncertain.is_some() {
         report.notes.push("the answer to a registration was lost, so the family was looked at again".to_owned());
     }

@@ -1,4 +1,4 @@
-//! What should hold, and was doubted.
+//! What once went wrong with table, lease, pace and sweep, and must not again.
 
 use crate::machine::{Machine, family, name};
 use crate::stage::{Stage, TRACES, at_first, parsed, revision_arn, web};
@@ -158,7 +158,7 @@ async fn a_sweep_that_goes_on_is_not_stopped_by_somebody_who_joins_it() {
     let machine = Machine::new(&[]);
     machine.register_families(500);
     let (ours, other) = (sweeper(&machine), sweeper(&machine));
-    assert_eq!(ours.begin("run-1", Deadline::none()).await.unwrap().outcome, "running");
+    assert_eq!(ours.begin("run-1", None, Deadline::none()).await.unwrap().outcome, "running");
     machine.stage.world.clock().advance(Duration::from_secs(601));
     machine.stage.world.take_messages("sweeps");
     let other = std::sync::Arc::new(other);
@@ -166,7 +166,7 @@ async fn a_sweep_that_goes_on_is_not_stopped_by_somebody_who_joins_it() {
         let other = other.clone();
         Fault::before(move |_| {
             let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
-            let join = async move { other.begin("run-2", Deadline::none()).await.unwrap().outcome };
+            let join = async move { other.begin("run-2", None, Deadline::none()).await.unwrap().outcome };
             assert_eq!(std::thread::spawn(move || runtime().block_on(join)).join().unwrap(), "joined");
         })
     });
@@ -182,11 +182,11 @@ async fn a_sweep_whose_table_did_not_answer_goes_on_soon() {
     machine.register_families(3);
     let sweeper = sweeper(&machine);
     machine.stage.world.on_call(|call| if call.operation == "Query" { throttled() } else { Fault::None });
-    let failed = sweeper.begin("run-1", Deadline::none()).await;
+    let failed = sweeper.begin("run-1", None, Deadline::none()).await;
     machine.stage.world.leave_calls_alone();
     let messages = machine.stage.world.messages("sweeps").len();
     machine.stage.world.clock().advance(Duration::from_secs(600));
-    let next = sweeper.begin("run-2", Deadline::none()).await.unwrap().outcome;
+    let next = sweeper.begin("run-2", None, Deadline::none()).await.unwrap().outcome;
     assert!(messages == 1 || next == "finished", "{failed:?}; {messages} messages; ten minutes later: {next}");
 }
 
