@@ -6,7 +6,7 @@ use crate::arguments::{AwsArguments, PlanArguments};
 use crate::error::Error;
 use crate::online::{Aws, Stack, stack_of};
 use crate::revision::{Named, Revision};
-use crate::verbs;
+use crate::settings::settings;
 use ecs_sidecar_aws::Clients;
 use ecs_sidecar_aws::ecs::Ecs;
 use ecs_sidecar_aws::meter::Meter;
@@ -33,7 +33,7 @@ pub(crate) fn look(arguments: &PlanArguments, named: &Named, asked: plan::Asked)
     let place =
         AwsArguments { region: more.region.clone(), profile: more.profile.clone(), endpoint_url: endpoint_url.clone() };
     // A policy that cannot be read is told before anybody is asked.
-    let own = if stack.is_none() { Some(verbs::settings(more, asked)?) } else { None };
+    let own = if stack.is_none() { Some(settings(more, asked)?) } else { None };
     let aws = connect(named, &place)?;
     let looked = aws.run(async {
         let (settings, plan) = match own {

@@ -22,6 +22,7 @@ mod progress;
 mod reconcile;
 mod reference;
 mod revision;
+mod settings;
 mod site;
 mod status;
 mod subject;

@@ -6,15 +6,14 @@ use crate::error::Error;
 use crate::input::{self, Input};
 use crate::json;
 use crate::lookup::{Looked, look};
+use crate::settings::settings;
 use crate::site::Site;
 use crate::subject::Subject;
-use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::check::{self, Finding};
 use ecs_sidecar_core::edit::PatchOperation;
 use ecs_sidecar_core::observed::{ImageState, Observed};
-use ecs_sidecar_core::plan::{self, Asked, Decision, Plan, Settings};
+use ecs_sidecar_core::plan::{self, Asked, Decision, Plan};
 use ecs_sidecar_core::reason::Reason;
-use ecs_sidecar_core::receipt::Injector;
 use ecs_sidecar_core::report::{Outcome, Report};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -111,26 +110,6 @@ fn decide(arguments: &PlanArguments, asked: Asked) -> Result<(Input, Plan), Erro
             .push(format!("ECS would refuse this definition as it is: `ecs-sidecar check` has {broken} finding(s)"));
     }
     Ok((input, plan))
-}
-
-/// How a person wants a definition to be looked at, without a stack.
-pub(crate) fn settings(arguments: &Arguments, asked: Asked) -> Result<Settings, Error> {
-    let mut policy = input::policy(&arguments.policy)?;
-    let permissions = &mut policy.spec.permissions;
-    permissions.default_task_role = arguments.default_task_role.clone().or(permissions.default_task_role.take());
-    permissions.default_execution_role =
-        arguments.default_execution_role.clone().or(permissions.default_execution_role.take());
-    permissions.trust_instance_role |= arguments.trust_instance_role;
-    Ok(Settings {
-        policies: vec![policy],
-        deleted: std::collections::BTreeSet::new(),
-        // Whoever runs this could write the definition by hand as well.
-        bounds: Bounds::unbounded(),
-        asked,
-        injector: Injector::Cli,
-        version: env!("CARGO_PKG_VERSION").to_owned(),
-        execution_policy_arn: None,
-    })
 }
 
 fn decide_on_file(arguments: &Arguments, asked: Asked) -> Result<(Input, Plan), Error> {
