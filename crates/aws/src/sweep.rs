@@ -155,7 +155,7 @@ impl Sweeper {
             return Ok(report(&state, "ignored"));
         }
         // What the last one queued is still on its way, and another round comes when it is done.
-        if round.is_none() && state.settles(now) {
+        if round.is_none() && state.settles(self.clients.clock.milliseconds()) {
             return Ok(report(&state, "joined"));
         }
         if state.is_under_way(now) {

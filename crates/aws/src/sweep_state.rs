@@ -132,8 +132,9 @@ impl SweepState {
     }
 
     /// Whether it is done, and what it queued is still on its way to be looked at; then another round follows by itself.
+    /// `now` in milliseconds since 1970.
     pub(crate) fn settles(&self, now: u64) -> bool {
-        self.phase == Phase::Done && self.next_slot > now * 1000 && self.again_at.is_some_and(|at| at >= now)
+        self.phase == Phase::Done && self.next_slot > now && self.again_at.is_some_and(|at| at >= now / 1000)
     }
 
     /// Whether an invocation runs it now.
