@@ -94,6 +94,8 @@ struct Decided {
     standing: Standing,
     row: Option<Row>,
     sight: Sight,
+    /// What the look found, as rows have it.
+    seen: Told,
     plan: Plan,
     urgency: Urgency,
 }
@@ -218,8 +220,9 @@ impl Reconciler {
             let told = Told { standing: Some(standing.fingerprint), ..telling::nothing_active(&report, row.as_ref()) };
             return Ok(Round::Done(Box::new(Done { report, told, row })));
         };
-        past.seen = Some(telling::seen(&sight, row.as_ref()));
-        let view = Decided { standing, row, sight, plan, urgency };
+        let seen = telling::seen(&sight, row.as_ref());
+        past.seen = Some(seen.clone());
+        let view = Decided { standing, row, sight, seen, plan, urgency };
         let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
         if !writes {
             return Ok(self.done(&view, &Outcome::of_plan_only(&view.plan), Vec::new(), past));
@@ -295,11 +298,10 @@ impl Reconciler {
 
     /// Tells what came of a look.
     fn done(&self, view: &Decided, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Round {
-        let Decided { standing, row, sight, plan, urgency } = view;
+        let Decided { standing, row, sight, seen, plan, urgency } = view;
         let mut report = report(sight, plan, outcome, notes, past);
         report.missed_by_events = *urgency != Urgency::Event && self.was_missed(sight, row.as_ref());
-        let seen = telling::seen(sight, row.as_ref());
-        let told = telling::told(seen, plan, outcome, &report, &past.deregistered);
+        let told = telling::told(seen.clone(), plan, outcome, &report, &past.deregistered);
         let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
         Round::Done(Box::new(Done { report, told, row: row.clone() }))
     }

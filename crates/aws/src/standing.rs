@@ -11,7 +11,6 @@ use crate::table::{ID, Item, STANDING, Table};
 use ecs_sidecar_core::digest::Digest;
 use ecs_sidecar_core::plan;
 use ecs_sidecar_core::policy::{Policy, in_order};
-use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The id of a policy's item begins with this.
@@ -63,6 +62,8 @@ pub struct StoredPolicy {
     pub changed_by: Option<String>,
     /// Why this program cannot read it, for people.
     pub problem: Option<String>,
+    /// What the document says, if it can be read.
+    policy: Option<Policy>,
     item: Item,
 }
 
@@ -79,8 +80,8 @@ impl Standing {
     fn new(settings: &Settings, switch: Switch, stored: Vec<StoredPolicy>) -> Self {
         let mut plan = settings.plan.clone();
         let mut table = Vec::new();
-        for stored in stored.iter().filter(|stored| !stored.deleting && stored.problem.is_none()) {
-            let Ok(mut policy) = Policy::parse(&stored.text) else { continue };
+        for stored in stored.iter().filter(|stored| !stored.deleting) {
+            let Some(mut policy) = stored.policy.clone() else { continue };
             settings.overrides.apply(&mut policy);
             table.push(policy);
         }
@@ -98,11 +99,6 @@ impl Standing {
         let says = (&plan, settings.writes, &settings.cache_prefix, &settings.registry);
         let fingerprint = Digest::of(&format!("{says:?}")).as_str()[7..23].to_owned();
         Self { plan: Arc::new(plan), fingerprint, switch, stored }
-    }
-
-    /// Names of the policies that are being deleted.
-    pub fn deleting(&self) -> BTreeSet<&str> {
-        self.stored.iter().filter(|stored| stored.deleting).map(|stored| stored.name.as_str()).collect()
     }
 }
 
@@ -122,14 +118,14 @@ impl StoredPolicy {
     fn read(item: Item) -> Option<Self> {
         let name = item.text(ID)?.strip_prefix(POLICY)?.to_owned();
         let text = item.text("text").unwrap_or_default();
-        let problem = match Policy::parse(&text) {
-            Ok(policy) if policy.name() != name => Some(format!("its document is called {}", policy.name())),
-            Ok(_) => None,
-            Err(error) => Some(error.to_string()),
+        let (policy, problem) = match Policy::parse(&text) {
+            Ok(policy) if policy.name() != name => (None, Some(format!("its document is called {}", policy.name()))),
+            Ok(policy) => (Some(policy), None),
+            Err(error) => (None, Some(error.to_string())),
         };
         let (deleting, changed_at, changed_by) =
             (item.flag("deleting"), item.number("changedAt"), item.text("changedBy"));
-        Some(Self { name, text, deleting, changed_at, changed_by, problem, item })
+        Some(Self { name, text, deleting, changed_at, changed_by, problem, policy, item })
     }
 }
 
