@@ -7,25 +7,24 @@
 //! A second sweep while one runs only asks for another round. Whatever is cut off goes on from where it was written
 //! down last; a family that was queued twice for that is looked at twice.
 
-use crate::clients::{CALL, Clients};
+mod work;
+
+use crate::clients::Clients;
 use crate::deadline::Deadline;
-use crate::due::{differs, is_due, is_forgotten, is_waiting, waits_for_its_next_try};
 use crate::error::Error;
 use crate::meter::Counts;
 use crate::pace::{Urgency, interval};
-use crate::queue::{BATCH, LONGEST_DELAY, Queue, look_at};
-use crate::rows::Row;
+use crate::queue::{LONGEST_DELAY, Queue, look_at};
 use crate::settings::{Settings, Writes};
-use crate::standing::Standing;
 use crate::sweep_state::{Phase, SweepState};
 use crate::table::Table;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
-use ecs_sidecar_core::state::State;
 use futures_util::future::try_join;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
+use work::Work;
 
 /// What an invocation keeps of its time for writing down how far it came.
 const RESERVE: Duration = Duration::from_secs(30);
@@ -33,32 +32,11 @@ const RESERVE: Duration = Duration::from_secs(30);
 /// How far ahead of its slot a message is sent, in milliseconds: SQS holds one for 15 minutes at most.
 const AHEAD: u64 = (LONGEST_DELAY as u64 - 20) * 1000;
 
-/// How long a sweep that is that far ahead waits, in seconds.
-const PAUSE: u32 = 600;
-
-/// After how many seconds it goes on that ran out of time or was throttled.
-const SOON: u32 = 5;
-
-/// After how many seconds it goes on where AWS said that it was called too often.
-const THROTTLED: u32 = 15;
-
 /// After how many seconds it goes on where something else failed.
 const FAILED: u32 = 60;
 
 /// Name of the message by which a sweep goes on.
 pub const GO_ON: &str = "GoOn";
-
-/// The message that begins a sweep.
-const BEGIN: &str = r#"{"name":"Begin"}"#;
-
-/// For how long what waits is come back for before the schedule does, in seconds.
-const LONG: u64 = 3600;
-
-/// How long after the last queued family another round looks whether all came to an end, in seconds.
-const SETTLE: u64 = 30;
-
-/// After how many seconds another round looks whether what waited at the end of this one has come to its end.
-const WAITS: u32 = 300;
 
 /// Reads a second that ECS takes in the long run (aws-facts: 20, after a burst of 50).
 const READS_A_SECOND: f64 = 20.0;
@@ -101,35 +79,6 @@ pub struct SweepReport {
     /// Policies that were being deleted and are gone.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub policies_gone: Vec<String>,
-}
-
-/// Why an invocation stopped before the sweep was finished.
-enum Stop {
-    /// After so many seconds it goes on.
-    GoesOn(u32),
-    /// A call failed.
-    Failed(Error),
-}
-
-impl From<Error> for Stop {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// A sweep under work.
-struct Work<'a> {
-    sweeper: &'a Sweeper,
-    state: SweepState,
-    /// The same as it was when all that had been found was also sent.
-    safe: SweepState,
-    rows: HashMap<String, Row>,
-    standing: Standing,
-    deadline: Deadline,
-    /// Families that this invocation has queued.
-    queued: HashSet<String>,
-    /// Messages that are not sent yet, with their delays in seconds.
-    pending: Vec<(String, u32)>,
 }
 
 impl Sweeper {
@@ -303,200 +252,9 @@ impl Sweeper {
     }
 }
 
-impl Work<'_> {
-    /// Works until the end, or until it has to stop.
-    async fn go(&mut self) -> Result<(), Stop> {
-        if self.state.phase == Phase::Listing {
-            for (family, newest) in self.list().await? {
-                if self.state.after.as_deref().is_some_and(|after| family.as_str() <= after) {
-                    continue;
-                }
-                let newest = match newest {
-                    Some(number) => number,
-                    None => {
-                        self.allow(CALL)?;
-                        self.sweeper.read_pause(1).await;
-                        self.sweeper.clients.ecs.newest_number(&family).await?.unwrap_or(0)
-                    }
-                };
-                self.compare(&family, newest).await?;
-            }
-            self.state.enter_rows();
-        }
-        let mut families: Vec<String> = self.rows.keys().cloned().collect();
-        families.sort();
-        families.retain(|family| self.state.after.as_ref().is_none_or(|after| family > after));
-        for family in families {
-            let (row, now) = (&self.rows[&family], self.sweeper.clients.clock.now());
-            if is_forgotten(row, now) {
-                self.sweeper.table.forget(row).await?;
-            } else if is_due(row, &self.standing, now) {
-                self.queue(&family).await?;
-            }
-            self.state.after = Some(family);
-        }
-        self.flush().await
-    }
-
-    /// All families that have an ACTIVE revision, with the number of the newest one where the listing has it. Whoever goes
-    /// on lists anew: that is little beside what feeding the queue takes, and nothing depends on the order of pages.
-    async fn list(&mut self) -> Result<BTreeMap<Family, Option<u64>>, Stop> {
-        let (mut found, mut token) = (BTreeMap::new(), None);
-        self.state.pages = 0;
-        loop {
-            if !self.deadline.leaves(CALL) && !self.state.by_family {
-                // Too many revisions for the function's time.
-                self.state.list_by_family();
-            }
-            self.allow(CALL)?;
-            if self.state.by_family {
-                let page = self.sweeper.clients.ecs.families_page(token).await?;
-                found.extend(page.items.into_iter().map(|family| (family, None)));
-                token = page.token;
-            } else {
-                let page = self.sweeper.clients.ecs.revisions_page(token).await?;
-                for (family, number) in page.items {
-                    let newest = found.entry(family).or_insert(Some(number));
-                    *newest = (*newest).max(Some(number));
-                }
-                token = page.token;
-            }
-            self.state.pages += 1;
-            self.state.families = found.len() as u64;
-            if token.is_none() {
-                break;
-            }
-            self.sweeper.read_pause(1).await;
-        }
-        if !self.state.by_family {
-            self.state.listing_pages = Some(self.state.pages);
-        }
-        Ok(found)
-    }
-
-    /// Stops where there is no time for what may take that long.
-    fn allow(&self, needed: Duration) -> Result<(), Stop> {
-        if self.deadline.leaves(needed) { Ok(()) } else { Err(Stop::GoesOn(SOON)) }
-    }
-
-    async fn compare(&mut self, family: &Family, newest: u64) -> Result<(), Stop> {
-        let now = self.sweeper.clients.clock.now();
-        let row = self.rows.get(family.as_str());
-        if differs(row, newest) && row.is_none_or(|row| !waits_for_its_next_try(row, &self.standing, now)) {
-            self.queue(family.as_str()).await?;
-        }
-        self.state.after = Some(family.as_str().to_owned());
-        Ok(())
-    }
-
-    /// Has a family looked at when its slot comes.
-    async fn queue(&mut self, family: &str) -> Result<(), Stop> {
-        let Ok(name) = family.parse() else { return Ok(()) };
-        if !self.queued.insert(family.to_owned()) {
-            return Ok(());
-        }
-        let now = self.sweeper.clients.clock.milliseconds();
-        let slot = self.state.next_slot.max(now);
-        if slot - now > AHEAD {
-            return Err(Stop::GoesOn(PAUSE));
-        }
-        self.allow(CALL)?;
-        let seconds = u32::try_from((slot - now) / 1000).unwrap_or(LONGEST_DELAY);
-        self.pending.push((look_at(&name, 0, Urgency::Sweep), seconds));
-        self.state.next_slot = slot + self.sweeper.step();
-        self.state.queued += 1;
-        if self.pending.len() == BATCH { self.flush().await } else { Ok(()) }
-    }
-
-    /// Sends what is pending. All that was dealt with until now need not be dealt with again.
-    async fn flush(&mut self) -> Result<(), Stop> {
-        self.sweeper.queue.send_all(&std::mem::take(&mut self.pending)).await?;
-        self.safe = self.state.clone();
-        Ok(())
-    }
-
-    /// Writes down how far it came, and leaves word for the next invocation.
-    async fn settle(mut self, result: Result<(), Stop>) -> Result<SweepReport, Error> {
-        let result = match result {
-            Err(Stop::GoesOn(seconds)) => self.flush().await.and(Err(Stop::GoesOn(seconds))),
-            result => result,
-        };
-        let (seconds, failure) = match result {
-            Ok(()) => return self.finish().await,
-            Err(Stop::GoesOn(seconds)) => (seconds, None),
-            Err(Stop::Failed(error)) if error.is_throttled() => {
-                self.sweeper.table.slow_down().await;
-                (THROTTLED, None)
-            }
-            Err(Stop::Failed(error)) => (FAILED, Some(error)),
-        };
-        if failure.is_some() {
-            self.state = self.safe.clone();
-        }
-        self.sweeper.leave_word(self.state, seconds, failure).await
-    }
-
-    /// After how many seconds another round has to look, if one has.
-    fn next_round(&self) -> Option<u32> {
-        let now = self.sweeper.clients.clock.milliseconds();
-        let settled = self.state.next_slot.saturating_sub(now) / 1000 + SETTLE;
-        let waits =
-            self.rows.values().any(|row| is_waiting(row) && row.since.is_some_and(|at| at + LONG >= now / 1000));
-        match (self.state.queued, self.state.again) {
-            (1.., _) => Some(u32::try_from(settled).unwrap_or(LONGEST_DELAY)),
-            (0, true) => Some(0),
-            (0, false) => waits.then_some(WAITS),
-        }
-    }
-
-    async fn finish(mut self) -> Result<SweepReport, Error> {
-        let clock = &self.sweeper.clients.clock;
-        let mut gone = Vec::new();
-        // Only where nothing is on its way does the table say how all families are.
-        if self.state.queued == 0 {
-            for stored in self.standing.stored.iter().filter(|stored| stored.deleting) {
-                // Of a family that nobody could look at, nobody knows.
-                let injected = |row: &Row| {
-                    let unknown = row.told.newest.is_none() && row.state != Some(State::Gone);
-                    unknown || row.told.injected.as_deref() == Some(stored.name.as_str())
-                };
-                // Where the stack has a policy of that name, its sidecars stay.
-                let is_clean = !self.standing.plan.deletes(&stored.name) || !self.rows.values().any(injected);
-                if is_clean && self.sweeper.table.forget_policy(stored).await? {
-                    gone.push(stored.name.clone());
-                }
-            }
-        }
-        self.state.phase = Phase::Done;
-        self.state.finished_at = Some(clock.now());
-        let again = self.next_round();
-        self.state.again_at = again.map(|seconds| clock.now() + u64::from(seconds));
-        let at = self.state.again_at;
-        let Some(state) = self.sweeper.let_go(self.state).await? else {
-            return Ok(report(&self.safe, "joined"));
-        };
-        // Somebody may have asked for a round at the last moment.
-        match (again, at) {
-            (Some(seconds), Some(at)) => self.sweeper.own_queue.send_later(again_message(at), seconds).await?,
-            _ if state.again => self.sweeper.own_queue.send_later(BEGIN.to_owned(), 0).await?,
-            _ => {}
-        }
-        let mut states = BTreeMap::new();
-        for row in self.rows.values() {
-            *states.entry(row.state.map_or("pending", State::label)).or_default() += 1;
-        }
-        Ok(SweepReport { states, policies_gone: gone, ..report(&state, "finished") })
-    }
-}
-
 /// The message by which a sweep goes on.
 fn go_on_message(run: &str) -> String {
     serde_json::json!({ "name": GO_ON, "run": run }).to_string()
-}
-
-/// The message for another round, which counts as long as no later one was asked for.
-fn again_message(at: u64) -> String {
-    serde_json::json!({ "name": "Again", "round": at }).to_string()
 }
 
 fn report(state: &SweepState, outcome: &'static str) -> SweepReport {
