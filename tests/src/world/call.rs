@@ -77,7 +77,8 @@ pub struct Call {
     pub service: Service,
     /// `RegisterTaskDefinition` for example.
     pub operation: String,
-    /// What it is about: family, revision, role, repository, queue, table or function, as the request names it.
+    /// What it is about: family, revision, service, cluster, role, repository, queue, table or function, as the request
+    /// names it; with a comma between them if it names several.
     pub target: String,
     /// ARN of the principal whose credential signed it; the access key if nobody has it.
     pub principal: String,
