@@ -1,0 +1,284 @@
+//! ECS's services: seen, listed, and moved to another revision.
+//!
+//! Knows: the calls, and what their answers say. Must not know: which service is to be moved.
+
+use crate::ecs::Page;
+use crate::error::{Error, Failure, Said};
+use aws_sdk_ecs::types::{
+    CreatedAt, DeploymentController, DeploymentControllerType, DeploymentRolloutState, ResourceManagementType,
+    ServiceDeploymentStatus, ServiceField,
+};
+use aws_smithy_types::DateTime;
+use aws_types::SdkConfig;
+use ecs_sidecar_core::ids::Arn;
+use ecs_sidecar_core::names;
+use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Service};
+use std::fmt;
+use std::str::FromStr;
+
+/// How many services ECS describes at once.
+pub(crate) const DESCRIBED: usize = 10;
+
+/// How many names ECS lists at once.
+const PAGE: i32 = 100;
+
+/// How far the clocks of ECS and of the operator may be apart, in seconds.
+const SKEW: u64 = 300;
+
+/// Codes by which ECS says that it will not update a service like this.
+const REFUSED: [&str; 9] = [
+    "AccessDeniedException",
+    "ClientException",
+    "InvalidParameterException",
+    "NamespaceNotFoundException",
+    "PlatformTaskDefinitionIncompatibilityException",
+    "PlatformUnknownException",
+    "ServiceNotActiveException",
+    "UnsupportedFeatureException",
+    "BlockedException",
+];
+
+/// The ARN of a service, which names its cluster: services have no other name that is theirs alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceRef {
+    arn: Arn,
+    cluster: String,
+}
+
+/// What names no service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the ARN of a service that names its cluster, as arn:aws:ecs:eu-west-1:111122223333:service/cluster/name")]
+pub struct ServiceRefError;
+
+/// What came of the wish to move a service.
+#[derive(Debug)]
+pub(crate) enum Updated {
+    /// ECS deploys the revision. This one's deployment, which is neither what was to be replaced nor what replaces it,
+    /// began after the last look and was overtaken.
+    Done {
+        /// Somebody else's revision.
+        overtaken: Option<Arn>,
+    },
+    /// It will not.
+    Refused(Said),
+    /// There is no such service any more.
+    Gone,
+}
+
+/// The ECS client, for services.
+#[derive(Debug, Clone)]
+pub struct Services {
+    client: aws_sdk_ecs::Client,
+}
+
+impl ServiceRef {
+    /// Its ARN.
+    pub fn arn(&self) -> &Arn {
+        &self.arn
+    }
+
+    /// Name of its cluster.
+    pub(crate) fn cluster(&self) -> &str {
+        &self.cluster
+    }
+}
+
+impl FromStr for ServiceRef {
+    type Err = ServiceRefError;
+
+    fn from_str(text: &str) -> Result<Self, ServiceRefError> {
+        let arn: Arn = text.parse().map_err(|_| ServiceRefError)?;
+        let named = arn.resource().strip_prefix("service/").and_then(|name| name.split_once('/'));
+        let (cluster, name) = named.filter(|_| arn.service() == "ecs").ok_or(ServiceRefError)?;
+        let is_name = |name: &str| {
+            (1..=255).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        };
+        let cluster = Some(cluster).filter(|cluster| is_name(cluster) && is_name(name));
+        let cluster = cluster.ok_or(ServiceRefError)?.to_owned();
+        Ok(Self { arn, cluster })
+    }
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.arn.fmt(f)
+    }
+}
+
+impl Services {
+    /// A client.
+    pub fn new(config: &SdkConfig) -> Self {
+        Self { client: aws_sdk_ecs::Client::new(config) }
+    }
+
+    /// A service. `None`: there is none of that name, or it is being deleted.
+    ///
+    /// Guarantees: nothing is written. Assumptions: `DescribeServices` is allowed. Errors: [`Error::Call`].
+    pub(crate) async fn describe(&self, service: &ServiceRef) -> Result<Option<Service>, Error> {
+        let found = self.describe_all(&service.cluster, &[service.arn.to_string()]).await?;
+        Ok(found.into_iter().next())
+    }
+
+    /// Up to ten services of a cluster. Those that are not there, or are being deleted, are left out.
+    ///
+    /// Guarantees, assumptions and errors as with [`Services::describe`].
+    pub(crate) async fn describe_all(&self, cluster: &str, arns: &[String]) -> Result<Vec<Service>, Error> {
+        let request = self.client.describe_services().cluster(cluster).set_services(Some(arns.to_vec()));
+        let answer = request.include(ServiceField::Tags).send().await;
+        let answer = match answer.map_err(|error| Error::call("DescribeServices", cluster, &error)) {
+            Err(error) if error.is_code(&["ClusterNotFoundException"]) => return Ok(Vec::new()),
+            answer => answer?,
+        };
+        // What is missing is among the failures; any other one is no answer.
+        if let Some(failure) = answer.failures().iter().find(|failure| failure.reason() != Some("MISSING")) {
+            let said = Said { code: failure.reason.clone(), message: failure.detail.clone().unwrap_or_default() };
+            let object = failure.arn().unwrap_or(cluster).to_owned();
+            return Err(Error::Call { operation: "DescribeServices", object, failure: Failure::Unavailable, said });
+        }
+        let active = answer.services().iter().filter(|service| service.status() == Some("ACTIVE"));
+        Ok(active.filter_map(seen).collect())
+    }
+
+    /// A page of the account's clusters, by ARN.
+    ///
+    /// Guarantees: nothing is written. Assumptions: `ListClusters` is allowed. Errors: [`Error::Call`].
+    pub(crate) async fn clusters_page(&self, token: Option<String>) -> Result<Page<String>, Error> {
+        let page = self.client.list_clusters().max_results(PAGE).set_next_token(token).send().await;
+        let page = page.map_err(|error| Error::call("ListClusters", "all", &error))?;
+        Ok(Page { items: page.cluster_arns.unwrap_or_default(), token: page.next_token })
+    }
+
+    /// A page of a cluster's services, by ARN. A cluster that is gone has none.
+    ///
+    /// Guarantees: nothing is written. Assumptions: `ListServices` is allowed. Errors: [`Error::Call`].
+    pub(crate) async fn services_page(&self, cluster: &str, token: Option<String>) -> Result<Page<String>, Error> {
+        let page = self.client.list_services().cluster(cluster).max_results(PAGE).set_next_token(token).send().await;
+        match page.map_err(|error| Error::call("ListServices", cluster, &error)) {
+            Err(error) if error.is_code(&["ClusterNotFoundException"]) => Ok(Page { items: Vec::new(), token: None }),
+            page => {
+                let page = page?;
+                Ok(Page { items: page.service_arns.unwrap_or_default(), token: page.next_token })
+            }
+        }
+    }
+
+    /// ECS's words on the rollback of a deployment of that revision, if one was rolled back since.
+    ///
+    /// Guarantees: nothing is written. Assumptions: `ListServiceDeployments` and `DescribeServiceRevisions` are allowed.
+    /// Errors: [`Error::Call`].
+    pub(crate) async fn rolled_back(
+        &self,
+        of: &ServiceRef,
+        revision: &Arn,
+        since: u64,
+    ) -> Result<Option<String>, Error> {
+        let after = DateTime::from_secs(i64::try_from(since.saturating_sub(SKEW)).unwrap_or_default());
+        let request = self.client.list_service_deployments().cluster(&of.cluster).service(of.arn.as_str());
+        let request = request.created_at(CreatedAt::builder().after(after).build()).max_results(PAGE);
+        let answer =
+            request.send().await.map_err(|error| Error::call("ListServiceDeployments", of.arn.as_str(), &error))?;
+        let back = answer.service_deployments().iter().filter(|deployment| {
+            matches!(
+                deployment.status(),
+                Some(
+                    ServiceDeploymentStatus::RollbackRequested
+                        | ServiceDeploymentStatus::RollbackInProgress
+                        | ServiceDeploymentStatus::RollbackSuccessful
+                        | ServiceDeploymentStatus::RollbackFailed
+                )
+            )
+        });
+        // The newest ones come first, and one is enough.
+        for deployment in back {
+            let Some(target) = deployment.target_service_revision_arn() else { continue };
+            let request = self.client.describe_service_revisions().service_revision_arns(target).send().await;
+            let answer = request.map_err(|error| Error::call("DescribeServiceRevisions", target, &error))?;
+            if answer.service_revisions().iter().any(|found| found.task_definition() == Some(revision.as_str())) {
+                let words = deployment.status_reason().unwrap_or("ECS does not say why.");
+                return Ok(Some(words.to_owned()));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Has a service deploy another revision, and changes nothing else of it.
+    ///
+    /// Guarantees: no other member than `taskDefinition` is sent, which leaves all others as they are. Done once or twice
+    /// is the same: ECS begins no deployment of the revision that a service points at.
+    /// Assumptions: `UpdateService`, and `PassRole` where ECS asks for it. Errors: [`Error::Call`].
+    pub(crate) async fn update(&self, service: &ServiceRef, from: &Arn, to: &Arn) -> Result<Updated, Error> {
+        let request = self.client.update_service().cluster(&service.cluster).service(service.arn.as_str());
+        let answer = match request.task_definition(to.as_str()).send().await {
+            Ok(answer) => answer,
+            Err(error) => {
+                let said = Said::of(&error);
+                return match Error::call("UpdateService", service.arn.as_str(), &error) {
+                    error if error.is_code(&["ServiceNotFoundException", "ClusterNotFoundException"]) => {
+                        Ok(Updated::Gone)
+                    }
+                    error if error.is_code(&REFUSED) => Ok(Updated::Refused(said)),
+                    error => Err(error),
+                };
+            }
+        };
+        let mut others: Vec<_> =
+            answer.service().map(|service| service.deployments()).unwrap_or_default().iter().collect();
+        // The newest of those that the update replaced is what the service pointed at just before.
+        others.retain(|deployment| deployment.status() != Some("PRIMARY"));
+        others.sort_by_key(|deployment| deployment.created_at().map(|at| (at.secs(), at.subsec_nanos())));
+        let before = others.last().and_then(|deployment| deployment.task_definition()?.parse::<Arn>().ok());
+        Ok(Updated::Done { overtaken: before.filter(|before| before != from && before != to) })
+    }
+}
+
+/// What a rollout has to know of a service. `None`: it has no ARN.
+fn seen(service: &aws_sdk_ecs::types::Service) -> Option<Service> {
+    let arn = |text: Option<&str>| text.and_then(|text| text.parse::<Arn>().ok());
+    let declines = |tag: &aws_sdk_ecs::types::Tag| {
+        tag.key() == Some(names::ROLLOUT) && tag.value().is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
+    };
+    let deployments = service.deployments().iter().map(|deployment| Deployment {
+        primary: deployment.status() == Some("PRIMARY"),
+        task_definition: arn(deployment.task_definition()),
+        // ECS says nothing of deployments that it does not watch; all of those that are over are gone from the list.
+        state: match deployment.rollout_state() {
+            Some(DeploymentRolloutState::InProgress) => DeploymentState::InProgress,
+            Some(DeploymentRolloutState::Failed) => DeploymentState::Failed,
+            Some(_) | None => DeploymentState::Completed,
+        },
+        because: deployment.rollout_state_reason().map(str::to_owned),
+    });
+    Some(Service {
+        arn: arn(service.service_arn())?,
+        controller: match service.deployment_controller().map(DeploymentController::r#type) {
+            Some(DeploymentControllerType::Ecs) | None => Controller::Ecs,
+            Some(DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,
+            Some(_) => Controller::External,
+        },
+        express: service.resource_management_type() == Some(&ResourceManagementType::Ecs),
+        opted_out: service.tags().iter().any(declines),
+        task_definition: arn(service.task_definition()),
+        deployments: deployments.collect(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_named_by_an_arn_with_its_cluster() {
+        let named: ServiceRef = "arn:aws:ecs:eu-west-1:111122223333:service/prod/web".parse().expect("a service");
+        assert_eq!(named.cluster, "prod");
+        for text in [
+            "web",
+            "arn:aws:ecs:eu-west-1:111122223333:service/web",
+            "arn:aws:ecs:eu-west-1:111122223333:service/prod/web/more",
+            "arn:aws:ecs:eu-west-1:111122223333:cluster/prod",
+            "arn:aws:s3:eu-west-1:111122223333:service/prod/web",
+        ] {
+            assert_eq!(text.parse::<ServiceRef>(), Err(ServiceRefError), "{text}");
+        }
+    }
+}
