@@ -173,10 +173,7 @@ impl Reconciler {
         if let Some(words) = seen.failed(&last.to) {
             return Ok(Some(words));
         }
-        match self.clients().services.rolled_back(of, &last.to, last.at).await {
-            Err(error) if error.is_unknown_call() => Ok(None),
-            found => found,
-        }
+        self.clients().services.rolled_back(of, &last.to, last.at).await
     }
 
     /// Moves a service, if it still may be. `None`: it is not any more what it was seen to be.

@@ -5,10 +5,9 @@
 use crate::ecs::Page;
 use crate::error::{Error, Failure, Said};
 use aws_sdk_ecs::types::{
-    CreatedAt, DeploymentController, DeploymentControllerType, DeploymentRolloutState, ResourceManagementType,
-    ServiceDeploymentStatus, ServiceField,
+    DeploymentController, DeploymentControllerType, DeploymentRolloutState, ResourceManagementType,
+    ServiceDeploymentBrief, ServiceDeploymentStatus, ServiceField,
 };
-use aws_smithy_types::DateTime;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::names;
@@ -117,7 +116,35 @@ impl Services {
     /// Guarantees: nothing is written. Assumptions: `DescribeServices` is allowed. Errors: [`Error::Call`].
     pub(crate) async fn describe(&self, service: &ServiceRef) -> Result<Option<Service>, Error> {
         let found = self.describe_all(&service.cluster, &[service.arn.to_string()]).await?;
-        Ok(found.into_iter().next())
+        let Some(mut found) = found.into_iter().next() else { return Ok(None) };
+        let untold = |deployment: &&mut Deployment| deployment.primary && deployment.state == DeploymentState::Untold;
+        if let Some(primary) = found.deployments.iter_mut().find(untold) {
+            (primary.state, primary.because) = self.newest_deployment(service).await?;
+        }
+        Ok(Some(found))
+    }
+
+    /// How far the newest deployment of a service came, which ECS tells beside the service where it is none of the rolling
+    /// kind.
+    async fn newest_deployment(&self, of: &ServiceRef) -> Result<(DeploymentState, Option<String>), Error> {
+        use ServiceDeploymentStatus as Status;
+        let newest = self.service_deployments(of).await?.into_iter().next();
+        let because = newest.as_ref().and_then(|newest| newest.status_reason().map(str::to_owned));
+        let state = match newest.as_ref().and_then(|newest| newest.status()) {
+            Some(Status::Successful | Status::RollbackSuccessful) | None => DeploymentState::Completed,
+            Some(Status::Stopped | Status::RollbackFailed) => DeploymentState::Failed,
+            Some(_) => DeploymentState::InProgress,
+        };
+        Ok((state, because))
+    }
+
+    /// The latest deployments of a service, the newest first.
+    async fn service_deployments(&self, of: &ServiceRef) -> Result<Vec<ServiceDeploymentBrief>, Error> {
+        let request = self.client.list_service_deployments().cluster(&of.cluster).service(of.arn.as_str());
+        match request.send().await.map_err(|error| Error::call("ListServiceDeployments", of.arn.as_str(), &error)) {
+            Err(error) if error.is_unknown_call() => Ok(Vec::new()),
+            answer => Ok(answer?.service_deployments.unwrap_or_default()),
+        }
     }
 
     /// Up to ten services of a cluster. Those that are not there, or are being deleted, are left out.
@@ -173,13 +200,10 @@ impl Services {
         revision: &Arn,
         since: u64,
     ) -> Result<Option<String>, Error> {
-        let after = DateTime::from_secs(i64::try_from(since.saturating_sub(SKEW)).unwrap_or_default());
-        let request = self.client.list_service_deployments().cluster(&of.cluster).service(of.arn.as_str());
-        let request = request.created_at(CreatedAt::builder().after(after).build()).max_results(PAGE);
-        let answer =
-            request.send().await.map_err(|error| Error::call("ListServiceDeployments", of.arn.as_str(), &error))?;
-        let back = answer.service_deployments().iter().filter(|deployment| {
-            matches!(
+        let since = i64::try_from(since.saturating_sub(SKEW)).unwrap_or_default();
+        let deployments = self.service_deployments(of).await?;
+        let back = deployments.iter().filter(|deployment| {
+            let is_back = matches!(
                 deployment.status(),
                 Some(
                     ServiceDeploymentStatus::RollbackRequested
@@ -187,9 +211,9 @@ impl Services {
                         | ServiceDeploymentStatus::RollbackSuccessful
                         | ServiceDeploymentStatus::RollbackFailed
                 )
-            )
+            );
+            is_back && deployment.created_at().is_none_or(|at| at.secs() >= since)
         });
-        // The newest ones come first, and one is enough.
         for deployment in back {
             let Some(target) = deployment.target_service_revision_arn() else { continue };
             let request = self.client.describe_service_revisions().service_revision_arns(target).send().await;
@@ -241,11 +265,11 @@ fn seen(service: &aws_sdk_ecs::types::Service) -> Option<Service> {
     let deployments = service.deployments().iter().map(|deployment| Deployment {
         primary: deployment.status() == Some("PRIMARY"),
         task_definition: arn(deployment.task_definition()),
-        // ECS says nothing of deployments that it does not watch; all of those that are over are gone from the list.
         state: match deployment.rollout_state() {
             Some(DeploymentRolloutState::InProgress) => DeploymentState::InProgress,
             Some(DeploymentRolloutState::Failed) => DeploymentState::Failed,
-            Some(_) | None => DeploymentState::Completed,
+            Some(_) => DeploymentState::Completed,
+            None => DeploymentState::Untold,
         },
         because: deployment.rollout_state_reason().map(str::to_owned),
     });

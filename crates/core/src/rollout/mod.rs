@@ -49,6 +49,8 @@ pub enum DeploymentState {
     Completed,
     /// It did not, and ECS gave it up.
     Failed,
+    /// ECS does not tell: it is being replaced by another one, or none that ECS watches.
+    Untold,
 }
 
 /// A deployment of a service, as DescribeServices lists it.
@@ -306,7 +308,13 @@ pub fn decide(service: &Service, before: &History, circumstances: Circumstances<
             let again = u32::try_from(opens_in).unwrap_or(u32::MAX);
             Some((ServiceState::Waiting, RolloutReason::OutsideWindow, Deed::Again(again)))
         }
-        Some(DeploymentState::InProgress | DeploymentState::Completed | DeploymentState::Failed) | None => None,
+        Some(
+            DeploymentState::InProgress
+            | DeploymentState::Completed
+            | DeploymentState::Failed
+            | DeploymentState::Untold,
+        )
+        | None => None,
     };
     if let Some((state, reason, deed)) = waits {
         return Decided { history, ..decided(state, reason, deed) };
