@@ -14,8 +14,9 @@ PERSON = "role/ci/deployer"
 RULES = ("RegisterRuleName", "DeregisterRuleName")
 
 
-def call_event(ministack, name, request, response, *, issuer, error=None):
-    """The EventBridge event of one ECS call. `issuer`: a role's ARN, or None for an IAM user."""
+def call_event(ministack, name, request, response, *, issuer, error=None, invoked_by=None):
+    """The EventBridge event of one ECS call. `issuer`: a role's ARN, or None for an IAM user. `invoked_by`: a service such as
+    cloudformation.amazonaws.com that made the call with the role's credentials."""
     account, region = ministack.account, ministack.region
     if issuer:
         identity = {
@@ -64,15 +65,23 @@ def call_event(ministack, name, request, response, *, issuer, error=None):
     }
     if error:
         detail |= {"errorCode": error, "errorMessage": "refused", "responseElements": None}
+    if invoked_by:
+        detail |= {"sourceIPAddress": invoked_by, "userAgent": invoked_by}
+        identity["invokedBy"] = invoked_by
+    return envelope(ministack, "AWS API Call via CloudTrail", [], detail)
+
+
+def envelope(ministack, kind, resources, detail):
+    """What EventBridge puts around an event of ECS."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": "AWS API Call via CloudTrail",
+        "detail-type": kind,
         "source": "aws.ecs",
-        "account": account,
-        "time": time,
-        "region": region,
-        "resources": [],
+        "account": ministack.account,
+        "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": ministack.region,
+        "resources": resources,
         "detail": detail,
     }
 
@@ -118,16 +127,19 @@ class Trail:
         request = request or {"family": revision["family"]}
         self.tell("RegisterTaskDefinition", request, {"taskDefinition": revision}, **caller)
 
-    def tell(self, name, request, response, issuer="", error=None):
-        """Sends the event of a call through the rules. `issuer`: by default a person's role."""
-        event = call_event(
-            self.ministack, name, request, response, issuer=self.person if issuer == "" else issuer, error=error
-        )
+    def tell(self, name, request, response, issuer="", **more):
+        """Sends the event of a call through the rules. `issuer`: by default a person's role; the rest as call_event has it."""
+        issuer = self.person if issuer == "" else issuer
+        self.send(call_event(self.ministack, name, request, response, issuer=issuer, **more))
+
+    def send(self, event):
+        """Sends an event through the rules."""
         answer = self.ministack.client("events").put_events(
             Entries=[
                 {
                     "Source": SOURCE,
                     "DetailType": event["detail-type"],
+                    "Resources": event["resources"],
                     # Timestamps in a response are of no use to anybody; text will do.
                     "Detail": json.dumps(event["detail"], default=str),
                 }
