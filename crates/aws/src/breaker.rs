@@ -36,6 +36,8 @@ pub enum Stopped {
     NotOurs,
     /// It did; so many have within the time.
     Counted(usize),
+    /// It did, and nothing is written anyway.
+    Paused,
     /// It was one too many: from now on nothing is written. For people.
     Tripped(String),
 }
@@ -121,6 +123,10 @@ impl Reconciler {
             blame(what, Sidecar { name: &name, image: &image, essential: sidecar.is_essential() })
         });
         let Some(because) = because else { return Ok(Stopped::NotOurs) };
+        // One that goes on stopping is no news, and whoever has the operator go on has it count anew.
+        if table.switch().await?.paused {
+            return Ok(Stopped::Paused);
+        }
         let stopped = table.count_stopped(task, &format!("{of}: {because}")).await?;
         if let (Stopped::Tripped(message), Some(news)) = (&stopped, &self.clients().news) {
             news.tell_breaker(message, of).await;

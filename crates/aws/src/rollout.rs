@@ -237,12 +237,14 @@ impl Reconciler {
             let decided = holds(ServiceState::Waiting, RolloutReason::Paused, words, Deed::Nothing);
             return self.note_service(table, service, view, decided, "nothing").await;
         }
-        if let Some(reason) = self.is_no_replacement(&wanted).await? {
-            let decided = holds(ServiceState::Left, reason, "", Deed::Nothing);
-            return self.note_service(table, service, view, decided, "nothing").await;
-        }
+        // First: whoever waits for a slot asks again and again, and is to ask ECS for nothing more.
         if !table.take_slot(service, moves.at_once).await? {
             let decided = holds(ServiceState::Waiting, RolloutReason::AtOnce, "", Deed::Again(AT_ONCE));
+            return self.note_service(table, service, view, decided, "nothing").await;
+        }
+        if let Some(reason) = self.is_no_replacement(&wanted).await? {
+            table.free_slot(service).await?;
+            let decided = holds(ServiceState::Left, reason, "", Deed::Nothing);
             return self.note_service(table, service, view, decided, "nothing").await;
         }
         let now = self.clients().clock.now();
@@ -258,9 +260,10 @@ impl Reconciler {
         if let Some(news) = &self.clients().news {
             news.tell_service(&view.row, &row).await;
         }
-        // The last look before the call that nobody can take back: a newer deployment wins.
+        // The last look before the call that nobody can take back: a newer deployment wins, and so does the switch.
         let services = &self.clients().services;
-        if services.describe(service).await?.as_ref() != Some(&view.service) {
+        let (seen, switch) = try_join(services.describe(service), table.switch()).await?;
+        if seen.as_ref() != Some(&view.service) || switch.paused {
             return Ok(None);
         }
         let view = View { row, ..view.clone() };

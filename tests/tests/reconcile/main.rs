@@ -3,6 +3,7 @@
 //! Each test says which calls there are, so that one call too many fails as one too few does.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+mod breaker;
 mod cases;
 mod events;
 mod gaps;
@@ -20,6 +21,7 @@ mod rollout;
 mod rollout_ended;
 mod rollout_faults;
 mod rollout_stage;
+mod rollout_sweep;
 mod scenes;
 mod stage;
 mod sweep;

@@ -1,6 +1,6 @@
 //! Services are led to what was patched for them: which ones, when, and that nothing else of them changes.
 
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop, service};
+use crate::rollout_stage::{DEPLOYER, HOUR, Shop};
 use crate::stage::{revision_arn, web};
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_aws::settings;
@@ -240,16 +240,13 @@ async fn a_policy_that_changes_or_goes_leads_services_on() {
 async fn at_most_so_many_are_moved_at_once_and_in_the_end_all_are() {
     const SERVICES: usize = 7;
     let mut shop = Shop::patched_with(&[(settings::ROLLOUT_AT_ONCE, "2")], &json!({})).await;
-    let mut services = vec![shop.web.clone()];
     for n in 1..SERVICES {
-        services.push(shop.stage().world.add_service(&service(&format!("web-{n}"), &json!({}))).unwrap());
+        shop.add("shop", &format!("web-{n}"), &json!({}));
     }
     shop.machine.wake();
     for _ in 0..60 {
         shop.machine.run_for(Duration::from_secs(120)).await;
-        let course = |arn: &String| shop.stage().world.service(arn).unwrap().course;
-        let under_way: Vec<String> =
-            services.iter().filter(|arn| course(arn) == Some("IN_PROGRESS")).cloned().collect();
+        let under_way = shop.under_way();
         assert!(under_way.len() <= 2 && shop.slots() <= 2, "{under_way:?}");
         for service in under_way {
             shop.deployed_of(&service);

@@ -25,10 +25,12 @@ pub(crate) struct Shop {
     pub(crate) machine: Machine,
     /// ARN of the service.
     pub(crate) web: String,
+    /// ARNs of all services, that one included.
+    pub(crate) services: Vec<String>,
 }
 
 /// A service of the cluster `shop`, with other members beside or in place of its own.
-pub(crate) fn service(name: &str, more: &Value) -> String {
+fn service(name: &str, more: &Value) -> String {
     let mut service = json!({
         "cluster": "shop", "serviceName": name, "taskDefinition": "web:1", "desiredCount": 2,
         "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } },
@@ -62,7 +64,19 @@ impl Shop {
         world.add_cluster("shop");
         world.register(&web("1")).unwrap();
         let web = world.add_service(&service("web", more)).unwrap();
-        Self { machine, web }
+        Self { machine, services: vec![web.clone()], web }
+    }
+
+    /// Another service, in a cluster that may have to be made, has been running revision 1 for a while. Answers its ARN.
+    pub(crate) fn add(&mut self, cluster: &str, name: &str, more: &Value) -> String {
+        let world = &self.machine.stage.world;
+        world.add_cluster(cluster);
+        let mut asked: Value = serde_json::from_str(&service(name, more)).unwrap();
+        asked["cluster"] = json!(cluster);
+        let arn = world.add_service(&asked.to_string()).unwrap();
+        self.services.retain(|known| *known != arn);
+        self.services.push(arn.clone());
+        arn
     }
 
     /// The family was patched: revision 2.
@@ -90,7 +104,7 @@ impl Shop {
 
     /// A shop of its own that is as this one is now; nothing is on its way there.
     pub(crate) fn fork(&self) -> Self {
-        Self { machine: self.machine.fork(), web: self.web.clone() }
+        Self { machine: self.machine.fork(), web: self.web.clone(), services: self.services.clone() }
     }
 
     pub(crate) fn stage(&self) -> &Stage {
@@ -142,23 +156,35 @@ impl Shop {
         self.machine.tell(&event);
     }
 
-    /// Lets everything happen, and each deployment come to its end, until there is nothing left to happen.
+    /// Lets everything happen, and each deployment come to its end within two minutes, until there is nothing left to
+    /// happen.
     pub(crate) async fn quiet(&mut self) {
         for _ in 0..200 {
             self.machine.run_for(Duration::from_secs(120)).await;
-            let open = self.is_deploying();
-            if open {
-                self.deployed();
-            } else if self.machine.on_their_way("families") + self.machine.on_their_way("sweeps") == 0 {
+            let open = self.under_way();
+            for service in &open {
+                self.deployed_of(service);
+            }
+            let left = self.machine.on_their_way("families") + self.machine.on_their_way("sweeps");
+            if open.is_empty() && left == 0 {
                 return;
             }
         }
         panic!("it does not come to an end");
     }
 
-    /// Whether a deployment of the service is under way.
+    /// Services of which a deployment is under way.
+    pub(crate) fn under_way(&self) -> Vec<String> {
+        let is_open = |arn: &&String| {
+            let course = self.stage().world.service(arn).unwrap().course;
+            course.is_some_and(|course| course.ends_with("IN_PROGRESS"))
+        };
+        self.services.iter().filter(is_open).cloned().collect()
+    }
+
+    /// Whether a deployment of the service `web` is under way.
     pub(crate) fn is_deploying(&self) -> bool {
-        self.stage().world.service(&self.web).unwrap().course.is_some_and(|course| course.ends_with("IN_PROGRESS"))
+        self.under_way().contains(&self.web)
     }
 
     /// The schedule wakes the sweep, and everything happens that follows.

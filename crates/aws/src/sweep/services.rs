@@ -10,7 +10,7 @@ use crate::service_rows::ServiceRow;
 use crate::services::{DESCRIBED, ServiceRef};
 use crate::succession::successor;
 use ecs_sidecar_core::ids::Arn;
-use ecs_sidecar_core::rollout::{Service, ServiceState};
+use ecs_sidecar_core::rollout::{RolloutReason, Service, ServiceState};
 use std::collections::{BTreeSet, HashMap};
 
 /// For how long a move is left to its own message and event, in seconds.
@@ -88,18 +88,20 @@ impl Work<'_> {
         let of_family = family.and_then(|(family, _)| self.rows.get(family.as_str()));
         let pins = service.task_definition.as_ref();
         let to = pins.zip(of_family).and_then(|(pins, row)| successor(&row.told.successors, pins));
-        is_due(pins, to.as_ref(), row, self.sweeper.clients.clock.now())
+        is_due(pins, to.as_ref(), row, self.standing.switch.paused, self.sweeper.clients.clock.now())
     }
 }
 
 /// Whether a service has to be looked at that pins a revision which has perhaps a successor.
-fn is_due(pins: Option<&Arn>, to: Option<&Arn>, row: Option<&ServiceRow>, now: u64) -> bool {
+fn is_due(pins: Option<&Arn>, to: Option<&Arn>, row: Option<&ServiceRow>, paused: bool, now: u64) -> bool {
     let Some(row) = row else { return to.is_some() };
     let seen = row.seen_at.unwrap_or(0);
     let last = row.history.last.as_ref();
     let same_move = last.is_some_and(|last| Some(&last.from) == pins && Some(&last.to) == to);
     match row.state {
         Some(ServiceState::Moving) => seen + MOVING <= now,
+        // No message has it.
+        Some(ServiceState::Waiting) if row.reason.as_deref() == Some(RolloutReason::Paused.label()) => !paused,
         // Its message has it until then.
         Some(ServiceState::Waiting) => {
             row.next_try.is_none_or(|at| at <= now + u64::from(LONG)) && seen + MOVING <= now
@@ -114,7 +116,7 @@ fn is_due(pins: Option<&Arn>, to: Option<&Arn>, row: Option<&ServiceRow>, now: u
 mod tests {
     use super::*;
     use crate::table::{Item, SERVICE};
-    use ecs_sidecar_core::rollout::{Decided, Deed, History, Move, RolloutReason};
+    use ecs_sidecar_core::rollout::{Decided, Deed, History, Move};
 
     const NOW: u64 = 1_767_323_045;
 
@@ -133,8 +135,9 @@ mod tests {
 
     #[test]
     fn what_pins_a_replaced_revision_is_looked_at_unless_its_row_says_why_not() {
-        let due =
-            |to: Option<u64>, row: Option<ServiceRow>| is_due(Some(&arn(1)), to.map(arn).as_ref(), row.as_ref(), NOW);
+        let due = |to: Option<u64>, row: Option<ServiceRow>| {
+            is_due(Some(&arn(1)), to.map(arn).as_ref(), row.as_ref(), false, NOW)
+        };
         assert!(due(Some(2), None) && !due(None, None));
         for (state, ago, to, expected) in [
             (ServiceState::Current, 60, Some(2), true),
@@ -152,5 +155,10 @@ mod tests {
         }
         let until = |seconds| Some(row(ServiceState::Waiting, MOVING, Deed::Again(seconds)));
         assert!(due(Some(2), until(9000)) && !due(Some(2), until(9001)), "a window that opens later");
+        let mut held = row(ServiceState::Waiting, 60, Deed::Nothing);
+        held.reason = Some("paused".to_owned());
+        for paused in [true, false] {
+            assert_eq!(is_due(Some(&arn(1)), Some(&arn(2)), Some(&held), paused, NOW), !paused);
+        }
     }
 }

@@ -157,6 +157,10 @@ impl Handler {
                 warn!(request_id, revision, count, "a task stopped because of its sidecar");
                 ("counted", 0.0)
             }
+            Ok(Stopped::Paused) => {
+                warn!(request_id, revision, "a task stopped because of its sidecar, while nothing is written");
+                ("paused", 0.0)
+            }
             Ok(Stopped::Tripped(because)) => {
                 error!(request_id, revision, because, "the breaker has tripped, nothing is written any more");
                 ("tripped", 1.0)
