@@ -12,6 +12,7 @@ use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::names;
 use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Move, Service};
+use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
 
@@ -137,9 +138,14 @@ impl Services {
     /// The latest deployments of a service, the newest first.
     async fn service_deployments(&self, of: &ServiceRef) -> Result<Vec<ServiceDeploymentBrief>, Error> {
         let request = self.client.list_service_deployments().cluster(&of.cluster).service(of.arn.as_str());
-        match request.send().await.map_err(|error| Error::call("ListServiceDeployments", of.arn.as_str(), &error)) {
+        match request
+            .max_results(PAGE)
+            .send()
+            .await
+            .map_err(|error| Error::call("ListServiceDeployments", of.arn.as_str(), &error))
+        {
             Err(error) if error.is_unknown_call() => Ok(Vec::new()),
-            answer => Ok(answer?.service_deployments.unwrap_or_default()),
+            answer => Ok(newest_first(answer?.service_deployments.unwrap_or_default())),
         }
     }
 
@@ -253,6 +259,13 @@ impl Services {
     }
 }
 
+/// ECS promises no order.
+fn newest_first(mut deployments: Vec<ServiceDeploymentBrief>) -> Vec<ServiceDeploymentBrief> {
+    let age = |one: &ServiceDeploymentBrief| one.created_at().map(|at| Reverse((at.secs(), at.subsec_nanos())));
+    deployments.sort_by_key(age);
+    deployments
+}
+
 /// Whether a deployment was or is rolled back.
 fn is_back(deployment: &ServiceDeploymentBrief) -> bool {
     matches!(
@@ -300,6 +313,15 @@ fn seen(service: &aws_sdk_ecs::types::Service) -> Option<Service> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_sdk_ecs::primitives::DateTime;
+
+    #[test]
+    fn the_newest_deployment_comes_first_whatever_the_order() {
+        let at = |seconds| ServiceDeploymentBrief::builder().created_at(DateTime::from_secs_f64(seconds)).build();
+        let sorted = newest_first([1.0, 3.5, 3.0, 2.0].map(at).to_vec());
+        let times: Vec<f64> = sorted.iter().filter_map(|one| Some(one.created_at()?.as_secs_f64())).collect();
+        assert_eq!(times, [3.5, 3.0, 2.0, 1.0]);
+    }
 
     #[test]
     fn a_service_is_named_by_an_arn_with_its_cluster() {

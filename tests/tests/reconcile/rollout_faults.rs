@@ -2,6 +2,7 @@
 
 use crate::rollout_stage::{DEPLOYER, HOUR, Shop, number_of};
 use crate::stage::{SESSION, at_call, at_first, die, parsed, revision_arn, web};
+use ecs_sidecar_aws::Deadline;
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
 use ecs_sidecar_tests::{Caller, Fault, RevisionView, ServiceError, World};
@@ -267,6 +268,32 @@ async fn an_update_of_the_owners_between_any_two_calls_wins() {
             law(look, &set, update, "2").await;
         }
     }
+}
+
+#[tokio::test]
+async fn a_service_waits_where_aws_wants_to_be_left_alone() {
+    for operation in ["DescribeServices", "UpdateService", "DescribeServiceRevisions"] {
+        let mut shop = Shop::patched().await;
+        shop.stage().world.on_call(move |call| if call.operation == operation { Fault::Throttle } else { Fault::None });
+        shop.updated_by(Caller::Role(DEPLOYER));
+        shop.machine.run_for(Duration::from_secs(2)).await;
+        assert_eq!(shop.machine.on_their_way("families"), 1, "{operation}: it is put back, and is no failure");
+        shop.machine.run_for(Duration::from_secs(120)).await;
+        shop.stage().world.leave_calls_alone();
+        shop.quiet().await;
+        assert_eq!((shop.pins(), shop.slots(), shop.machine.dead.len()), (2, 0, 0), "{operation}");
+        assert_eq!(deployments(&shop).await, 2, "{operation}");
+    }
+}
+
+#[tokio::test]
+async fn what_there_is_no_time_for_is_not_begun() {
+    let shop = Shop::patched().await;
+    let service = shop.web.parse().unwrap();
+    let soon = Deadline::at(tokio::time::Instant::now() + Duration::from_secs(30));
+    let report = shop.stage().another().roll_out(&service, None, RolloutAction::Move, soon).await.unwrap();
+    assert_eq!((report.outcome, report.again_in_seconds), ("nothing", Some(5)));
+    assert_eq!((shop.pins(), shop.count("PutItem"), shop.count("UpdateService")), (1, 0, 0));
 }
 
 /// Another function moves the same service between any two calls of this one.
