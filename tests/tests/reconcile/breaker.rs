@@ -2,7 +2,7 @@
 
 use crate::machine::{Machine, name};
 use crate::rollout_stage::{DEPLOYER, HOUR, Shop, number_of};
-use crate::stage::{at_first, revision_arn, web};
+use crate::stage::{at_first, parsed, revision_arn, web};
 use ecs_sidecar_aws::news::BREAKER_DETAIL_TYPE;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::names;
@@ -144,9 +144,12 @@ async fn what_is_not_the_sidecars_fault_or_too_rare_trips_nothing() {
     let set = Shop::moved().await;
     set.stage().world.register(&web("2").replace("\"family\":\"web\"", "\"family\":\"other\"")).unwrap();
     let ours = revision_arn(2);
+    // Somebody else's, though it has the sidecar and its receipt.
+    set.stage().world.register(parsed(&set.stage().world.newest_active("web").unwrap()).text()).unwrap();
     let other = ours.replace("web:2", "other:1");
     for (about, revision, because, expected) in [
         ("the revision that was replaced", revision_arn(1).as_str(), PULL, "notOurs"),
+        ("a copy that somebody registered", revision_arn(3).as_str(), PULL, "notOurs"),
         ("a family that nobody patched", other.as_str(), PULL, "notOurs"),
         ("a family that is not there", ours.replace("web:2", "none:1").as_str(), PULL, "notOurs"),
         ("the app's own image", ours.as_str(), "CannotPullContainerError: shop/web:1 not found", "notOurs"),
@@ -192,6 +195,7 @@ async fn the_same_task_counts_once_and_old_ones_do_not() {
     let event = unpulled(&shop, &revision_arn(2), PULL);
     for _ in 0..5 {
         assert_eq!(shop.machine.invoke(&event).await, json!({ "stopped": "counted" }));
+        shop.stage().world.clock().advance(Duration::from_secs(1));
     }
     assert_eq!(pull_in_vain(&shop, 1).await, ["counted"]);
     shop.stage().world.clock().advance(Duration::from_secs(901));

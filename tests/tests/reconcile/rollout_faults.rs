@@ -108,6 +108,28 @@ async fn the_newest_work_of_a_user_wins() {
     }
 }
 
+/// Whoever came after the move, even twice, has what he wants.
+#[tokio::test]
+async fn what_comes_after_the_move_is_not_given_back() {
+    let mut shop = Shop::patched().await;
+    shop.stage().world.register(&web("0")).unwrap();
+    shop.stage().world.register(&web("2")).unwrap();
+    let deploy = |number: u64| {
+        move |world: &World| {
+            let request = json!({ "cluster": "shop", "service": "web", "taskDefinition": revision_arn(number) });
+            world.update_service(&request.to_string()).unwrap();
+        }
+    };
+    at_first(&shop.stage().world, "UpdateService", move |_| Fault::then(deploy(3)).and(Fault::then(deploy(4))));
+    shop.updated_by(Caller::Role(DEPLOYER));
+    shop.machine.run_for(Duration::from_secs(2)).await;
+    assert_eq!((shop.pins(), shop.updates().len()), (4, 1));
+    shop.updated_by(Caller::Role(DEPLOYER));
+    shop.machine.event("web");
+    shop.quiet().await;
+    assert_eq!(shop.runs(), ("shop/web:2".to_owned(), true));
+}
+
 /// An update of something else in that moment stays, and nothing is given back.
 #[tokio::test]
 async fn an_update_of_something_else_just_before_stays() {
