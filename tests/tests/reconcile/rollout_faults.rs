@@ -299,9 +299,13 @@ async fn a_service_waits_where_aws_wants_to_be_left_alone() {
         shop.stage().world.on_call(move |call| if call.operation == operation { Fault::Throttle } else { Fault::None });
         shop.updated_by(Caller::Role(DEPLOYER));
         shop.machine.run_for(Duration::from_secs(2)).await;
-        assert_eq!(shop.machine.on_their_way("families"), 1, "{operation}: it is put back, and is no failure");
+        assert_eq!(shop.machine.on_their_way("families"), 1, "{operation}: it is put back");
         shop.machine.run_for(Duration::from_secs(120)).await;
         shop.stage().world.leave_calls_alone();
+        // A failed message would come after a quarter of an hour.
+        shop.machine.run_for(Duration::from_secs(30)).await;
+        let last = shop.row().await.and_then(|row| row.history.last);
+        assert!(last.is_some_and(|last| last.confirmed), "{operation}: it goes on soon");
         shop.quiet().await;
         assert_eq!((shop.pins(), shop.slots(), shop.machine.dead.len()), (2, 0, 0), "{operation}");
         assert_eq!(deployments(&shop).await, 2, "{operation}");

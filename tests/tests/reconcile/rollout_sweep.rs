@@ -115,7 +115,7 @@ async fn a_sweep_that_is_cut_off_anywhere_moves_each_service_once() {
         calls
     };
     assert!(calls > 60, "{calls}");
-    for index in (0..calls).step_by(3) {
+    for index in (0..calls).step_by(5) {
         let mut shop = set.fork();
         let about = format!("died at call {index} of {calls}");
         let death = move || if index % 2 == 0 { Fault::before(die) } else { Fault::then(die) };
