@@ -15,7 +15,7 @@ use crate::reconcile::Reconciler;
 use crate::table::{Item, ROLLOUT, Table};
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::receipt;
-use ecs_sidecar_core::rollout::{Sidecar, StoppedTask, blame};
+use ecs_sidecar_core::rollout::{FAILED_TO_START, StoppedTask, blame};
 
 /// The one item.
 const BREAKER: &str = "breaker";
@@ -112,14 +112,14 @@ impl Reconciler {
             return Ok(Stopped::NotOurs);
         };
         // The row is at hand and tells most of them apart; ECS is asked for the rest.
-        if !table.row(&family).await?.is_ours(of) {
+        if what.code != FAILED_TO_START || !table.row(&family).await?.is_ours(of) {
             return Ok(Stopped::NotOurs);
         }
         let Some(definition) = self.clients().ecs.describe(of.as_str()).await? else { return Ok(Stopped::NotOurs) };
-        let because = definition.containers().find(|app| receipt::is_injected(*app)).and_then(|sidecar| {
-            let (name, image) = (sidecar.name()?, sidecar.image()?);
-            blame(what, Sidecar { name: &name, image: &image, essential: sidecar.is_essential() })
-        });
+        let because = definition
+            .containers()
+            .find(|app| receipt::is_injected(*app))
+            .and_then(|sidecar| blame(what, &sidecar.name()?, &sidecar.image()?));
         let Some(because) = because else { return Ok(Stopped::NotOurs) };
         let stopped = table.count_stopped(task, &format!("{of}: {because}")).await?;
         if let (Stopped::Tripped(message), Some(news)) = (&stopped, &self.clients().news) {

@@ -12,7 +12,7 @@ mod report;
 mod window;
 
 use crate::ids::Arn;
-pub use blame::{Sidecar, StoppedContainer, StoppedTask, blame};
+pub use blame::{FAILED_TO_START, StoppedContainer, StoppedTask, blame};
 pub use reason::RolloutReason;
 pub use report::ServiceReport;
 pub use window::{MaintenanceWindow, WindowError};
