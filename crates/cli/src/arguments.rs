@@ -122,6 +122,7 @@ Examples:
   ecs-sidecar status                                 every family; what went wrong comes first
   ecs-sidecar status 'shop-*' --state failing,pending
   ecs-sidecar status --reason roleNotAllowed --format json | jq -r '.families[].family'
+  ecs-sidecar status --pinned                        rules, schedules and state machines that start an older revision
   ecs-sidecar status --watch                         again every two seconds, until Ctrl-C
 
 States: covered (the newest revision has the sidecar), outdated (a newer sidecar comes with the next registration),

@@ -3,6 +3,7 @@
 //! Knows: who owns what. Must not know: requests. Cheap to clone, because every write keeps the state before it.
 
 use crate::world::dynamodb::table::Table;
+use crate::world::rules::Rule;
 use crate::{Event, Image, Message};
 use bytes::Bytes;
 use rpds::{RedBlackTreeMapSync, VectorSync};
@@ -172,6 +173,12 @@ pub(crate) struct State {
     /// Those that somebody made.
     pub(crate) buses: BTreeSet<(Place, String)>,
     pub(crate) events: VectorSync<Event>,
+    /// By bus and name.
+    pub(crate) rules: BTreeMap<(Place, String, String), Rule>,
+    /// Targets in JSON by group and name.
+    pub(crate) schedules: BTreeMap<(Place, String, String), String>,
+    /// Definitions of state machines by name.
+    pub(crate) machines: BTreeMap<(Place, String), String>,
     pub(crate) functions: BTreeMap<(Place, String), Arc<Function>>,
     /// Days of retention by name.
     pub(crate) log_groups: BTreeMap<(Place, String), Option<i64>>,

@@ -24,6 +24,11 @@ pub(crate) struct StatusArguments {
     #[arg(long = "state", value_name = "STATE,...", value_delimiter = ',', value_parser = states())]
     pub(crate) states: Vec<State>,
 
+    /// Show what pins a revision that the operator patched: rules, schedules and state machines, with the command that
+    /// moves each
+    #[arg(long, conflicts_with_all = ["policy", "reason", "states", "watch"])]
+    pub(crate) pinned: bool,
+
     /// Show it again whenever it changes, until Ctrl-C
     #[arg(long, help_heading = "Output")]
     pub(crate) watch: bool,

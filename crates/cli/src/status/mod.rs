@@ -1,8 +1,9 @@
-//! `status`: how the families stand, as the operator's table has it. Nothing is asked of ECS.
+//! `status`: how the families stand, as the operator's table has it. Nothing is asked of ECS, but for `--pinned`.
 //!
 //! Knows: which families are shown, and when again. Must not know: how states come about.
 
 mod answer;
+mod pinned;
 mod table;
 
 use crate::arguments::{StatusArguments, StatusFormat};
@@ -30,6 +31,10 @@ const CLEAR_SCREEN: &[u8] = b"\x1b[H\x1b[2J";
 pub(crate) fn run(arguments: &StatusArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let aws = Aws::connect(&arguments.stack.aws)?;
     let clock = Clock::of(&aws.config);
+    if arguments.pinned {
+        aws.run(pinned::run(arguments, &aws, out))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     aws.run(async {
         let mut progress = Progress::new();
         let stack = progress.during("reading the operator's table", aws.stack(&arguments.stack)).await?;
