@@ -99,20 +99,22 @@ state machine  export                       web:1  has no sidecar  web:2";
     assert_eq!(table, wanted);
     let (web, machine) = (arn("web:2"), "arn:aws:states:eu-west-1:111122223333:stateMachine:export");
     let wanted = format!(
-        r#"# rule default/nightly, target job
+        r#"# a role that starts tasks must be allowed to run the new revision; generated roles often name the old one
+
+# rule default/nightly, target job
 aws events list-targets-by-rule --event-bus-name default --rule nightly --region eu-west-1 --output json |
   jq '[.Targets[] | select(.Id == "job") | .EcsParameters.TaskDefinitionArn = "{web}"]' |
-  aws events put-targets --event-bus-name default --rule nightly --targets file:///dev/stdin --region eu-west-1
+  aws events put-targets --event-bus-name default --rule nightly --region eu-west-1 --targets file:///dev/stdin
 
 # schedule default/daily
-aws scheduler get-schedule --group-name default --name daily --region eu-west-1 --output json |
-  jq 'del(.Arn, .CreationDate, .LastModificationDate) | .Target.EcsParameters.TaskDefinitionArn = "{web}"' |
-  aws scheduler update-schedule --cli-input-json file:///dev/stdin --region eu-west-1
+aws scheduler update-schedule --region eu-west-1 --cli-input-json "$(
+  aws scheduler get-schedule --group-name default --name daily --region eu-west-1 --output json |
+  jq 'del(.Arn, .CreationDate, .LastModificationDate) | .Target.EcsParameters.TaskDefinitionArn = "{web}"')"
 
 # state machine export
 aws stepfunctions describe-state-machine --state-machine-arn {machine} --region eu-west-1 --output json |
   jq '.definition | fromjson | (.. | objects | select(.TaskDefinition == "web:1") | .TaskDefinition) = "web:2"' |
-  aws stepfunctions update-state-machine --state-machine-arn {machine} --definition file:///dev/stdin --region eu-west-1
+  aws stepfunctions update-state-machine --state-machine-arn {machine} --region eu-west-1 --definition file:///dev/stdin
 
 looked at 1 rule, 1 schedule and 1 state machine
 "#

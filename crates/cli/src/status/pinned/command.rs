@@ -13,41 +13,43 @@ const ONLY_READ: &str = "del(.Arn, .CreationDate, .LastModificationDate)";
 
 /// The command that moves a pin, for bash; none if nobody may move it.
 pub(super) fn command(pin: &Pin, region: &Region, asked: &AwsArguments) -> Option<String> {
-    let where_asked = where_asked(region, asked);
-    let [_, to] = pin.written.each_ref().map(|text| json(text));
-    let [read, program, write] = match &pin.place {
+    let aws = where_asked(region, asked);
+    let to = json(&pin.written[1]);
+    Some(match &pin.place {
         Place::Target { managed_by: Some(_), .. } => return None,
         Place::Target { bus, rule, target, managed_by: None } => {
             let rule = format!("--event-bus-name {} --rule {}", quoted(bus), quoted(rule));
-            [
-                format!("events list-targets-by-rule {rule}"),
-                format!("[.Targets[] | select(.Id == {}) | .EcsParameters.TaskDefinitionArn = {to}]", json(target)),
-                format!("events put-targets {rule} --targets file:///dev/stdin"),
-            ]
+            let moved = format!("select(.Id == {}) | .EcsParameters.TaskDefinitionArn = {to}", json(target));
+            format!(
+                "aws events list-targets-by-rule {rule}{aws} --output json |\n  jq {} |\n  \
+                 aws events put-targets {rule}{aws} --targets file:///dev/stdin",
+                quoted(&format!("[.Targets[] | {moved}]"))
+            )
         }
         Place::Schedule { group, name, in_input } => {
-            let path = if *in_input { ".Target.Input" } else { ".Target.EcsParameters.TaskDefinitionArn" };
-            let change = if *in_input {
-                format!("{path} |= (fromjson | {} | tojson)", renamed(pin))
+            let moved = if *in_input {
+                format!(".Target.Input |= (fromjson | {} | tojson)", renamed(pin))
             } else {
-                format!("{path} = {to}")
+                format!(".Target.EcsParameters.TaskDefinitionArn = {to}")
             };
-            [
-                format!("scheduler get-schedule --group-name {} --name {}", quoted(group), quoted(name)),
-                format!("{ONLY_READ} | {change}"),
-                "scheduler update-schedule --cli-input-json file:///dev/stdin".to_owned(),
-            ]
+            // The AWS CLI reads this option twice, which standard input cannot be.
+            format!(
+                "aws scheduler update-schedule{aws} --cli-input-json \"$(\n  \
+                 aws scheduler get-schedule --group-name {} --name {}{aws} --output json |\n  jq {})\"",
+                quoted(group),
+                quoted(name),
+                quoted(&format!("{ONLY_READ} | {moved}"))
+            )
         }
         Place::StateMachine { arn, .. } => {
             let machine = format!("--state-machine-arn {}", quoted(arn));
-            [
-                format!("stepfunctions describe-state-machine {machine}"),
-                format!(".definition | fromjson | {}", renamed(pin)),
-                format!("stepfunctions update-state-machine {machine} --definition file:///dev/stdin"),
-            ]
+            format!(
+                "aws stepfunctions describe-state-machine {machine}{aws} --output json |\n  jq {} |\n  \
+                 aws stepfunctions update-state-machine {machine}{aws} --definition file:///dev/stdin",
+                quoted(&format!(".definition | fromjson | {}", renamed(pin)))
+            )
         }
-    };
-    Some(format!("aws {read}{where_asked} --output json |\n  jq {} |\n  aws {write}{where_asked}", quoted(&program)))
+    })
 }
 
 /// All that name the one revision then name the other, at any depth.

@@ -11,6 +11,10 @@ use std::io::{Result, Write};
 const BESIDE: Style = Style::new().dimmed();
 const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 
+/// What the commands do not look at.
+const ROLES: &str =
+    "a role that starts tasks must be allowed to run the new revision; generated roles often name the old one";
+
 /// All of it.
 pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     if answer.pinned.is_empty() {
@@ -18,6 +22,7 @@ pub(super) fn write(answer: &Answer, out: &mut dyn Write) -> Result<()> {
     } else {
         let rows: Vec<_> = answer.pinned.iter().map(|moved| cells(&moved.pin)).collect();
         columns::write(["WHAT", "NAME", "PINS", "WHICH", "SHOULD PIN"], &rows, out)?;
+        writeln!(out, "\n{BESIDE}# {ROLES}{BESIDE:#}")?;
         for moved in &answer.pinned {
             let place = &moved.pin.place;
             writeln!(out, "\n{BESIDE}# {} {}{BESIDE:#}", place.kind(), place.name())?;
