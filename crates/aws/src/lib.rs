@@ -31,7 +31,7 @@ pub mod reconcile;
 mod registry;
 pub mod rollout;
 pub mod rows;
-mod service_rows;
+pub mod service_rows;
 pub mod services;
 pub mod settings;
 pub mod standing;

@@ -4,6 +4,7 @@ mod answers;
 mod folder;
 mod looked_up;
 mod operator;
+mod pinned;
 mod policies;
 mod reconciling;
 mod served;
