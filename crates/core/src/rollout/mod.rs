@@ -284,7 +284,9 @@ pub fn decide(service: &Service, before: &History, circumstances: Circumstances<
     };
     let Some(from) = pins else { return decided(ServiceState::Left, RolloutReason::External, Deed::Nothing) };
     if let Some(reason) = left_alone(service, circumstances.policy_allows) {
-        return decided(ServiceState::Left, reason, Deed::Nothing);
+        let left = decided(ServiceState::Left, reason, Deed::Nothing);
+        // Whoever moves it by hand has to know where to.
+        return Decided { message: format!("{} The patched revision is {to}.", left.message), ..left };
     }
     let same = before.last.as_ref().is_some_and(|last| last.from == *from && last.to == *to);
     let history = match (same, &before.ended) {
