@@ -141,7 +141,7 @@ PASSED_ON = {
     "$.detail.userAgent",
     # Of ECS's own events; containers have names, exit codes and ECS's words, and nothing that they were given.
     "$.detail-type",
-    "$.resources[0]",
+    "$.resources",
     "$.detail.taskArn",
     "$.detail.taskDefinitionArn",
     "$.detail.stopCode",
@@ -149,7 +149,7 @@ PASSED_ON = {
     "$.detail.containers",
 }
 # Values that are inserted as the JSON that they are, by rule.
-AS_JSON = {"TaskRule": {"because", "containers"}}
+AS_JSON = {"DeploymentRule": {"resources"}, "TaskRule": {"because", "containers"}}
 READS = re.compile(r":(Describe|List|Get|BatchGet|BatchCheck|Simulate)")
 ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
 POLICIES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::ManagedPolicy"]

@@ -97,7 +97,7 @@ impl Table {
 /// Why nothing is written, for people.
 pub(crate) fn tripped(because: &str) -> String {
     format!(
-        "{TOO_MANY} tasks stopped because of an injected container within {} minutes, the last one so: {because}",
+        "{TOO_MANY} tasks failed to start because of an injected container within {} minutes, the last one so: {because}",
         WITHIN / 60
     )
 }

@@ -361,7 +361,8 @@ fn left_alone(service: &Service, policy_allows: bool) -> Option<RolloutReason> {
 fn set_back(before: &History, now: u64) -> History {
     let mut set_backs = before.set_backs.clone();
     set_backs.retain(|at| at + SET_BACK_WINDOW > now);
-    set_backs.push(now);
+    // Each is another one, however soon after the one before.
+    set_backs.push(set_backs.last().map_or(now, |last| now.max(last + 1)));
     // The move is over: what follows is another one.
     let last = before.last.clone().map(|last| Move { confirmed: false, ..last });
     History { set_backs, last, ..before.clone() }
