@@ -14,8 +14,11 @@ import sys
 
 import jq
 
-program, = sys.argv[1:]
-print(jq.compile(program).input_text(sys.stdin.read()).text())
+*options, program = sys.argv[1:]
+assert options in ([], ["--exit-status"])
+found = jq.compile(program).input_text(sys.stdin.read())
+print(found.text())
+sys.exit(bool(options) and not found.all()[-1])
 """
 
 
@@ -52,7 +55,7 @@ class Shell:
             env={**self.environment, **variables},
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=60,
         )
         assert done.returncode == expected, f"{line}: {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done.stdout
