@@ -58,11 +58,26 @@ fn main() {
         let count = folders.len();
         move || if count >= 30 { Ok(()) } else { Err(format!("only {count}").into()) }
     })];
+    trials.push(Trial::test("spellings_are_written_down_for_their_judge", spellings));
     trials.extend(folders.into_iter().map(|folder| {
         let name = folder.file_name().expect("a name").to_string_lossy().into_owned();
         Trial::test(name, move || run(&folder))
     }));
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
+}
+
+/// The members and their properties, which a test with CloudFormation's schema at hand judges.
+fn spellings() -> Result<(), Failed> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spellings.txt");
+    let text: String = ecs_sidecar_template::spellings()
+        .into_iter()
+        .map(|(member, property)| format!("{member} {property}\n"))
+        .collect();
+    if std::env::var_os("UPDATE_TEMPLATES").is_some() {
+        std::fs::write(&file, &text)?;
+    }
+    assert_eq!(text, std::fs::read_to_string(&file)?, "spellings.txt is stale");
+    Ok(())
 }
 
 fn run(folder: &Path) -> Result<(), Failed> {
