@@ -5,10 +5,10 @@
 use crate::edit::{Edit, Path};
 use crate::intent::Intent;
 use crate::json::{Document, JsonType};
-use crate::keys::container;
+use crate::keys::{container, log_option, nested};
 use crate::normalize::{canonical_container, same_json};
 use crate::reason::Reason;
-use crate::receipt::{Entry, Undone};
+use crate::receipt::{Entry, Injector, Undone};
 use crate::{mask, splice};
 
 /// How what is wanted differs from what is there. `None`: not at all. `Some(None)`: nothing is there.
@@ -48,7 +48,20 @@ fn other_image_only(entry: &Entry, edit: &Edit, undone: &Undone) -> bool {
 
 /// Whether what was written is what an edit would write.
 fn same(written: &str, edit: &Edit, undone: &Undone) -> bool {
-    same_value(written, &receipted(edit), undone)
+    let wanted = receipted(edit);
+    // Whether a role may make the log group, nobody knows before the role is there. The app has the same option, so that
+    // whatever comes of it comes to the app first; it is no reason for one more revision.
+    let only_group = undone.receipt.by == Injector::Macro
+        && same_value(&without_create_group(written), &without_create_group(&wanted), undone);
+    only_group || same_value(written, &wanted, undone)
+}
+
+fn without_create_group(container: &str) -> String {
+    let option =
+        Path::member(container::LOG_CONFIGURATION).then(nested::OPTIONS).then(log_option::AWSLOGS_CREATE_GROUP);
+    let document = Document::parse(container).ok();
+    let changed = document.and_then(|document| splice::change(&document, &option, None).ok());
+    changed.map_or_else(|| container.to_owned(), |(document, _)| document.text().to_owned())
 }
 
 /// Whether two values are the same to ECS: a log configuration that was read back has what ECS filled in.

@@ -71,7 +71,8 @@ impl Look<'_> {
                 return refuse(Reason::InvalidDefinition, error.to_string(), "ContainerDefinitions", todo);
             }
         };
-        let plan = plan(&self.observed(&definition), self.settings);
+        let mut plan = plan(&self.observed(&definition), self.settings);
+        plan.message = self.evaluator.symbols.readable(&plan.message);
         let (property, todo) = what_to_do(&plan);
         let reason = plan.reason.unwrap_or(Reason::InvalidDefinition);
         match plan.decision {

@@ -66,6 +66,15 @@ impl Symbols {
         }
     }
 
+    /// The text for people: a mark as `Fn::Sub` would write what it stands for.
+    pub(crate) fn readable(&self, text: &str) -> String {
+        let part = |part| match part {
+            Part::Text(text) => text.to_owned(),
+            Part::Mark(index) => written(&self.intrinsic(index)),
+        };
+        parts_of(text).into_iter().map(part).collect()
+    }
+
     fn intrinsic(&self, index: usize) -> Value {
         self.0.borrow().get(index).map_or(Value::Null, |symbol| symbol.intrinsic.clone())
     }
@@ -107,6 +116,17 @@ pub(crate) fn known_beginning(text: &str) -> &str {
     text.split([OPEN, CLOSE]).next().unwrap_or_default()
 }
 
+fn written(intrinsic: &Value) -> String {
+    let attribute = |argument| crate::intrinsic::attribute(argument).map(|(id, name)| format!("{id}.{name}"));
+    let name = match crate::intrinsic::of(intrinsic) {
+        Some(("Ref", id)) => id.as_str().map(str::to_owned),
+        Some(("Fn::GetAtt", argument)) => attribute(argument),
+        Some((name, _)) => Some(name.to_owned()),
+        None => None,
+    };
+    format!("${{{}}}", name.unwrap_or_else(|| "?".to_owned()))
+}
+
 enum Part<'a> {
     Text(&'a str),
     Mark(usize),
@@ -143,6 +163,14 @@ mod tests {
         assert_eq!(symbols.restored(&format!("/a/{mark}-b")), json!({ "Fn::Join": ["", ["/a/", group, "-b"]] }));
         let dynamic = symbols.hold(&json!("{{resolve:ssm:/g}}"));
         assert_eq!(symbols.restored(&format!("/a/{dynamic}")), json!("/a/{{resolve:ssm:/g}}"));
+    }
+
+    #[test]
+    fn people_read_what_a_mark_stands_for() {
+        let symbols = Symbols::default();
+        let all = [json!({ "Ref": "A" }), json!({ "Fn::GetAtt": ["B", "Arn"] }), json!({ "Fn::ImportValue": "c" })];
+        let text: Vec<String> = all.iter().map(|intrinsic| symbols.hold(intrinsic)).collect();
+        assert_eq!(symbols.readable(&text.join("/")), "${A}/${B.Arn}/${Fn::ImportValue}");
     }
 
     #[test]
