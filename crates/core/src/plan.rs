@@ -288,7 +288,7 @@ impl<'a> Planner<'a> {
             digest: intent.digest.clone(),
             by: self.settings.injector,
             version: self.settings.version.clone(),
-            source: Source { arn, hash: Digest::of(&canonical(source)) },
+            source: Source { arn, hash: Some(Digest::of(&canonical(source))) },
             cache_prefix: self.observed.cache.prefix(&self.observed.cache_prefix).to_owned(),
             image_digest: match &image.version {
                 Version::Digest(digest) => Some(digest.to_string()),
