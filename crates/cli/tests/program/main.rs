@@ -7,6 +7,7 @@ mod operator;
 mod pinned;
 mod policies;
 mod reconciling;
+mod rollouts;
 mod served;
 mod status;
 mod stored_policies;

@@ -257,7 +257,8 @@ impl History {
     /// The same, so that its last move may be tried again.
     #[must_use]
     pub fn forgiven(&self) -> Self {
-        Self { ended: None, set_backs: Vec::new(), ..self.clone() }
+        let last = self.last.clone().map(|last| Move { confirmed: false, ..last });
+        Self { last, ended: None, set_backs: Vec::new(), ..self.clone() }
     }
 }
 
