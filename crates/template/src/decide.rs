@@ -23,7 +23,7 @@ use serde_json::Value;
 
 /// What leaves a definition as it is, as the operator would. All other reasons are somebody's to mend, so that the
 /// deployment fails rather than lacks a sidecar that it asked for.
-const LEFT_ALONE: [Reason; 22] = [
+const LEFT_ALONE: [Reason; 25] = [
     Reason::OptedOut,
     Reason::NotRequested,
     Reason::NotSelected,
@@ -42,6 +42,9 @@ const LEFT_ALONE: [Reason; 22] = [
     Reason::MemoryTooSmall,
     Reason::CeilingReached,
     Reason::TooManyContainers,
+    Reason::TooLarge,
+    Reason::WouldBeInvalid,
+    Reason::UserEdited,
     Reason::NoTaskRole,
     Reason::NoExecutionRole,
     Reason::RoleOtherAccount,
@@ -157,16 +160,33 @@ fn missing(plan: &Plan) -> Option<String> {
 
 /// The property that a refusal is about, and what to do.
 fn what_to_do(plan: &Plan) -> (&'static str, &'static str) {
+    let containers = "ContainerDefinitions";
     match plan.reason {
+        // Without a reason, an image is to be fetched first.
+        None
+        | Some(
+            Reason::ImageNotCached
+            | Reason::ImageUnreadable
+            | Reason::ImageDigestUnknown
+            | Reason::ImageWouldExpire
+            | Reason::ArchitectureMissing
+            | Reason::CacheRuleMissing
+            | Reason::CachePrefixTaken
+            | Reason::CacheUnavailable
+            | Reason::CacheUnreadable,
+        ) => (
+            containers,
+            "have the image in the private registry first (the operator fetches it for any family that asks)",
+        ),
         Some(Reason::PermissionsMissing) => ("TaskRoleArn", "add the policy to the role's ManagedPolicyArns"),
         Some(Reason::RoleNotAllowed) => ("TaskRoleArn", "name a role that the macro's RolePattern has"),
         Some(Reason::PolicyNotAllowed | Reason::UpstreamNotAllowed) => {
-            ("ContainerDefinitions", "have whoever runs the macro's stack allow it")
+            (containers, "have whoever runs the macro's stack allow it")
         }
         Some(Reason::AsksForUnknownPolicy | Reason::ConflictingRequests) => {
             ("Tags", "ask for one policy that there is")
         }
-        _ => ("ContainerDefinitions", "have the image fetched into the private registry, as the operator does"),
+        Some(_) => (containers, "change the definition"),
     }
 }
 

@@ -14,6 +14,9 @@ use std::collections::HashMap;
 /// How deep evaluations may lead to others, so that a template that goes in circles ends.
 const MOST_STEPS: usize = 60;
 
+/// How many evaluations a template may take, so that names of names of names end too.
+const MOST_EVALUATIONS: usize = 200_000;
+
 pub(crate) const ROLE: &str = "AWS::IAM::Role";
 const REPOSITORY: &str = "AWS::ECR::Repository";
 
@@ -27,6 +30,7 @@ pub(crate) struct Evaluator<'a> {
     pub(crate) symbols: Symbols,
     pub(crate) known_conditions: RefCell<HashMap<String, Option<bool>>>,
     steps: Cell<usize>,
+    evaluations: Cell<usize>,
 }
 
 impl<'a> Evaluator<'a> {
@@ -36,15 +40,15 @@ impl<'a> Evaluator<'a> {
         account: &'a AccountId,
         region: &'a Region,
     ) -> Self {
-        let known_conditions = RefCell::default();
         Self {
             template,
             parameters,
             account,
             region,
             symbols: Symbols::default(),
-            known_conditions,
+            known_conditions: RefCell::default(),
             steps: Cell::new(0),
+            evaluations: Cell::new(0),
         }
     }
 
@@ -95,20 +99,21 @@ impl<'a> Evaluator<'a> {
         if intrinsic::is_no_value(whole) {
             return None;
         }
-        if self.steps.get() >= MOST_STEPS {
+        self.evaluations.set(self.evaluations.get() + 1);
+        if self.steps.get() >= MOST_STEPS || self.evaluations.get() > MOST_EVALUATIONS {
             return Some(self.unknown(whole));
         }
         self.steps.set(self.steps.get() + 1);
-        let known = match name {
-            "Fn::If" => match self.branch(argument) {
-                Some(branch) => {
-                    let value = self.value(branch);
-                    self.steps.set(self.steps.get() - 1);
-                    return value;
-                }
-                None => None,
-            },
-            "Ref" => argument.as_str().and_then(|id| self.reference(id)),
+        let known = self.known(name, argument);
+        self.steps.set(self.steps.get() - 1);
+        known.unwrap_or_else(|| Some(self.unknown(whole)))
+    }
+
+    /// What an intrinsic comes to, `Some(None)` for absence. `None`: nobody knows yet.
+    fn known(&self, name: &str, argument: &Value) -> Option<Option<Value>> {
+        let value = match name {
+            "Fn::If" => return self.branch(argument).map(|branch| self.value(branch)),
+            "Ref" => self.reference(argument.as_str()?),
             "Fn::GetAtt" => intrinsic::attribute(argument).and_then(|(id, attribute)| self.attribute(id, attribute)),
             "Fn::Sub" => self.substitute(argument),
             "Fn::Join" => self.join(argument),
@@ -117,8 +122,7 @@ impl<'a> Evaluator<'a> {
             "Fn::FindInMap" => self.find_in_map(argument),
             _ => None,
         };
-        self.steps.set(self.steps.get() - 1);
-        Some(known.unwrap_or_else(|| self.unknown(whole)))
+        value.map(Some)
     }
 
     /// The branch that `Fn::If` takes, if that can be said.
@@ -248,5 +252,95 @@ pub(crate) fn as_text(value: &Value) -> Option<Value> {
         Value::String(_) => Some(value.clone()),
         Value::Bool(_) | Value::Number(_) => Some(value.to_string().into()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn evaluated(template: &Value, value: &Value) -> Option<Value> {
+        let parameters = json!({ "List": "a, b", "Name": "n", "Number": 7 });
+        let account = "111122223333".parse().expect("an account");
+        let region = "eu-west-1".parse().expect("a Region");
+        let evaluator = Evaluator::new(template, parameters.as_object().expect("an object"), &account, &region);
+        evaluator.value(value)
+    }
+
+    fn template() -> Value {
+        json!({
+            "Parameters": {
+                "List": { "Type": "CommaDelimitedList" },
+                "Name": { "Type": "String" },
+                "Number": { "Type": "Number" },
+                "Late": { "Type": "AWS::SSM::Parameter::Value<String>", "Default": "x" },
+                "Secret": { "Type": "String", "NoEcho": "true", "Default": "x" },
+            },
+            "Conditions": {
+                "Yes": { "Fn::Equals": [{ "Ref": "Number" }, "7"] },
+                "Late": { "Fn::Equals": [{ "Ref": "Late" }, "x"] },
+                "NotLate": { "Fn::Not": [{ "Condition": "Late" }] },
+                "YesOrLate": { "Fn::Or": [{ "Condition": "Late" }, { "Condition": "Yes" }] },
+                "YesAndLate": { "Fn::And": [{ "Condition": "Late" }, { "Condition": "Yes" }] },
+                "Circle": { "Fn::Not": [{ "Condition": "Circle" }] },
+            },
+            "Mappings": { "M": { "eu-west-1": { "7": "seven", "list": ["x", "y"] } } },
+            "Resources": {
+                "One": { "Type": ROLE, "Properties": { "RoleName": { "Fn::Sub": "${Two.Arn}${Two.Arn}" } } },
+                "Two": { "Type": ROLE, "Properties": { "RoleName": { "Fn::Sub": "${One.Arn}${One.Arn}" } } },
+            },
+        })
+    }
+
+    #[test]
+    fn what_the_template_tells_is_known() {
+        for (value, expected) in [
+            (json!({ "Fn::Sub": "${AWS::Partition}/${Name}/${!x}" }), json!("aws/n/${x}")),
+            (json!({ "Fn::Sub": ["${a}-${Name}", { "a": { "Ref": "Number" } }] }), json!("7-n")),
+            (json!({ "Fn::Join": ["-", { "Ref": "List" }] }), json!("a-b")),
+            (json!({ "Fn::Select": ["1", { "Fn::Split": ["/", "p/q"] }] }), json!("q")),
+            (json!({ "Fn::Select": [1, { "Ref": "List" }] }), json!("b")),
+            (json!({ "Fn::FindInMap": ["M", { "Ref": "AWS::Region" }, { "Ref": "Number" }] }), json!("seven")),
+            (json!({ "Fn::FindInMap": ["M", "eu-west-1", "list"] }), json!(["x", "y"])),
+            (json!([{ "Fn::If": ["Yes", { "Ref": "AWS::NoValue" }, "no"] }, "z"]), json!(["z"])),
+        ] {
+            assert_eq!(evaluated(&template(), &value), Some(expected), "{value}");
+        }
+    }
+
+    #[test]
+    fn what_only_the_deployment_tells_is_a_mark() {
+        for value in [
+            json!({ "Ref": "Late" }),
+            json!({ "Ref": "Secret" }),
+            json!({ "Ref": "AWS::StackName" }),
+            json!({ "Fn::ImportValue": "x" }),
+            json!({ "Fn::GetAtt": ["Nothing", "Arn"] }),
+            json!({ "Fn::Split": ["/", { "Ref": "Late" }] }),
+            json!({ "Fn::Select": [5, { "Ref": "List" }] }),
+            json!({ "Fn::If": ["Late", "a", "b"] }),
+            json!({ "Name": "a", "Fn::Transform": {} }),
+            json!("a {{resolve:ssm:x}}"),
+            json!("\u{E000}0\u{E001}"),
+        ] {
+            let known = evaluated(&template(), &value).expect("not absent");
+            assert!(symbols::holds_open(&known), "{value}");
+        }
+    }
+
+    #[test]
+    fn a_condition_is_known_as_far_as_its_operands_decide_it() {
+        let holds = |name: &str| evaluated(&template(), &json!({ "Fn::If": [name, "yes", "no"] }));
+        for (name, expected) in [("Yes", "yes"), ("YesOrLate", "yes")] {
+            assert_eq!(holds(name), Some(json!(expected)), "{name}");
+        }
+        for name in ["Late", "NotLate", "YesAndLate", "Circle", "Nowhere"] {
+            assert!(holds(name).is_some_and(|value| symbols::holds_open(&value)), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_that_go_in_circles_end() {
+        assert!(evaluated(&template(), &json!({ "Ref": "One" })).is_some_and(|name| symbols::holds_open(&name)));
     }
 }

@@ -59,6 +59,9 @@ impl MacroError {
     }
 }
 
+/// A template with its sidecars, and what was decided.
+type Made = (Value, Vec<Told>);
+
 /// Answers CloudFormation.
 #[derive(Debug)]
 pub struct Handler {
@@ -78,25 +81,10 @@ impl Handler {
     /// query of its policies.
     pub async fn handle(&self, request: Value, invocation: &str) -> Value {
         let id = request::id(&request);
-        let made = AssertUnwindSafe(Box::pin(self.transform(request))).catch_unwind().await;
-        match made {
-            Ok(Ok((fragment, told))) => {
-                told.iter().for_each(|told| tell(invocation, told));
-                request::success(&id, fragment)
-            }
-            Ok(Err(problem)) => {
-                let message = Chain(&problem).to_string();
-                error!(request_id = invocation, kind = problem.label(), error = message, "template refused");
-                request::failure(&id, &message)
-            }
-            Err(_) => {
-                let message = format!("the macro is at fault; see invocation {invocation} in its log group");
-                request::failure(&id, &message)
-            }
-        }
+        answer(&id, invocation, Box::pin(self.transform(request))).await
     }
 
-    async fn transform(&self, request: Value) -> Result<(Value, Vec<Told>), MacroError> {
+    async fn transform(&self, request: Value) -> Result<Made, MacroError> {
         let template = request::read(request)?;
         let settings = &self.settings;
         if (&template.account, &template.region) != (&settings.account, &settings.region) {
@@ -127,6 +115,26 @@ impl Handler {
     }
 }
 
+/// The answer that comes of some work, also if it panics.
+async fn answer(id: &str, invocation: &str, work: impl Future<Output = Result<Made, MacroError>>) -> Value {
+    match AssertUnwindSafe(work).catch_unwind().await {
+        Ok(Ok((fragment, told))) => {
+            told.iter().for_each(|told| tell(invocation, told));
+            request::success(id, fragment)
+        }
+        Ok(Err(problem)) => {
+            let message = Chain(&problem).to_string();
+            error!(request_id = invocation, kind = problem.label(), error = message, "template refused");
+            request::failure(id, &message)
+        }
+        // What was being read is in the panic's own message, so that only its place is logged (see the host).
+        Err(_) => {
+            let message = format!("the macro is at fault; invocation {invocation} is in its log group");
+            request::failure(id, &message)
+        }
+    }
+}
+
 fn tell(invocation: &str, told: &Told) {
     let granted: Vec<String> = told.granted.iter().map(|(role, arn)| format!("{role} {arn}")).collect();
     info!(
@@ -138,4 +146,26 @@ fn tell(invocation: &str, told: &Told) {
         granted = (!granted.is_empty()).then(|| granted.join(", ")),
         "decided"
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn answered(work: impl Future<Output = Result<Made, MacroError>>) -> Value {
+        answer("1", "invocation-7", work).now_or_never().expect("nothing to wait for")
+    }
+
+    #[test]
+    fn whatever_happens_there_is_an_answer_with_the_id() {
+        let made = answered(async { Ok((json!({ "Resources": {} }), Vec::new())) });
+        assert_eq!(made, json!({ "requestId": "1", "status": "success", "fragment": { "Resources": {} } }));
+        let refused = answered(async { Err(MacroError::Request(Problem::Missing("fragment"))) });
+        assert_eq!(refused["errorMessage"], "the request has no usable fragment");
+        let at_fault = answered(async { panic!("a value of the template") });
+        assert_eq!((&at_fault["status"], &at_fault["requestId"]), (&json!("failure"), &json!("1")));
+        let message = at_fault["errorMessage"].as_str().expect("a message");
+        assert!(message.contains("invocation-7") && !message.contains("value of the template"), "{message}");
+    }
 }

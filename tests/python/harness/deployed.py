@@ -8,7 +8,6 @@ more, as CloudFormation would have.
 import json
 
 import botocore.session
-from botocore.session import Session
 
 SPELLINGS = {
     "EFSVolumeConfiguration": "efsVolumeConfiguration",
@@ -20,8 +19,7 @@ SPELLINGS = {
 
 
 def _model():
-    session: Session = botocore.session.get_session()
-    return session.get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
+    return botocore.session.get_session().get_service_model("ecs").operation_model("RegisterTaskDefinition").input_shape
 
 
 def register_form(members, shape=None):

@@ -25,7 +25,7 @@ EXPORTS = {
     "ap": "fsap-0123456789abcdef0",
     "unknown": "host",
 }
-ROLES = {"elsewhere": "/", "pull": "/", "web": "/app/"}
+ROLES = {"elsewhere": "/", "pull": "/", "shop-task": "/", "web": "/app/"}
 TRACES = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
 SSM = {"/port": "8080", "/r": "registry.example.com", "/t": "7", "/d": "/data", "/c": "START", "/plain": "p", "/key": "log", "/cdk-bootstrap/hnb659fds/version": "21"}
 

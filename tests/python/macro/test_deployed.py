@@ -8,7 +8,7 @@ import pytest
 from harness.deployed import register_as_cloudformation, register_form
 from harness.families import newest
 from harness.owners import create_log_groups
-from harness.stack import UPSTREAM
+from harness.stack import REPOSITORY_ROOT, UPSTREAM
 from harness.template_cases import EXECUTION_POLICY, all_cases
 
 from .conftest import deploy
@@ -126,21 +126,31 @@ def test_a_request_that_cannot_be_served_fails_with_a_message(macro, changed, sa
     assert answer["status"] == "failure" and said in answer["errorMessage"], answer
 
 
-def test_the_image_must_be_there(macro, wire):
-    ecr = wire.ecr.client("ecr")
-    repository = "ecr-public/xray/aws-xray-daemon"
+PRESET = (REPOSITORY_ROOT / "crates" / "core" / "presets" / "xray-daemon.yaml").read_text()
 
-    def gone(call):
-        return "refuse" if call.action == "DescribeImages" and call.parameters["repositoryName"] == repository else None
 
-    with wire.interfering(gone):
+def test_an_image_that_is_not_there_is_named_with_its_repository(macro, policies):
+    policies(PRESET.replace("aws-xray-daemon:3.x", "aws-xray-daemon:9.x"))
+    answer = macro.answer(TEMPLATE)
+    assert answer["status"] == "failure"
+    assert "imageNotCached" in answer["errorMessage"] and "have the image in the private registry" in answer["errorMessage"]
+    assert "ecr-public/xray/aws-xray-daemon" in answer["errorMessage"] and ":9.x" in answer["errorMessage"]
+
+
+def test_nobody_is_trusted_to_have_an_image_that_nobody_can_look_for(macro, wire):
+    with wire.interfering(lambda call: "refuse" if call.action == "DescribeImages" else None):
         answer = macro.answer(TEMPLATE)
-    assert answer["status"] == "failure" and "public.ecr.aws/xray/aws-xray-daemon:3.x" in answer["errorMessage"], answer
-    assert ecr.describe_images(repositoryName=repository)["imageDetails"]
+    assert answer["status"] == "failure"
+    assert "cannot look for the sidecar's image public.ecr.aws/xray/aws-xray-daemon:3.x" in answer["errorMessage"]
+
+
+def test_without_the_policies_nothing_is_decided(macro, wire):
+    with wire.interfering(lambda call: "refuse" if call.action == "Query" else None):
+        answer = macro.answer(TEMPLATE)
+    assert answer["status"] == "failure" and "cannot read the sidecar policies" in answer["errorMessage"]
 
 
 def test_nothing_of_a_template_but_names_is_logged_and_nothing_is_written(ministack, macro, wire):
-    calls = {call.action for call in wire.calls}
     since = len(wire.calls)
     body = json.loads(json.dumps(TEMPLATE))
     body["Resources"]["Task"]["Properties"]["ContainerDefinitions"][0]["Environment"].append(
@@ -148,7 +158,7 @@ def test_nothing_of_a_template_but_names_is_logged_and_nothing_is_written(minist
     )
     assert macro.answer(body)["status"] == "success"
     made = {call.action for call in wire.calls[since:]}
-    assert made and not [name for name in made if not name.startswith(("Describe", "Get", "Query", "Batch"))], (made, calls)
+    assert made and not [name for name in made if not name.startswith(("Describe", "Get", "Query", "Batch"))], made
     pages = ministack.client("logs").get_paginator("filter_log_events").paginate(logGroupName=macro.outputs["LogGroupName"])
     lines = [event["message"] for page in pages for event in page["events"]]
     assert any('"decision":"inject"' in line for line in lines)
