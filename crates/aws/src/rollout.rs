@@ -49,7 +49,7 @@ const AT_ONCE: u32 = 300;
 pub(crate) const LONG: u32 = 2 * 3600;
 
 /// How many calls an act on a service makes.
-const CALLS: u32 = 4;
+const CALLS: u32 = 6;
 
 /// What may be done with a service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,6 +70,8 @@ struct View {
     standing: Standing,
     family: Option<Family>,
     decided: Decided,
+    /// Somebody else's revision that the last move overtook, whoever made that having died before it looked.
+    overtaken: Option<Arn>,
 }
 
 impl Reconciler {
@@ -106,12 +108,16 @@ impl Reconciler {
             if !writes {
                 return Ok(ServiceReport::new(service.arn().as_str(), &view.decided, "nothing"));
             }
-            let done = match view.decided.deed.clone() {
-                Deed::Move(wanted) if deadline.leaves(CALL * CALLS) => {
+            let done = match (&view.overtaken, view.decided.deed.clone()) {
+                (Some(theirs), _) => {
+                    let kept = view.decided.clone();
+                    Box::pin(self.give_back(table, service, &view, theirs, (kept, "nothing"))).await
+                }
+                (None, Deed::Move(wanted)) if deadline.leaves(CALL * CALLS) => {
                     Box::pin(self.move_service(table, moves, service, &view, wanted)).await
                 }
-                Deed::Move(_) => break,
-                Deed::Nothing | Deed::Again(_) => {
+                (None, Deed::Move(_)) => break,
+                (None, Deed::Nothing | Deed::Again(_)) => {
                     self.note_service(table, service, &view, view.decided.clone(), "nothing").await
                 }
             };
@@ -154,6 +160,7 @@ impl Reconciler {
             None => None,
         };
         let rolled_back = self.rolled_back(service, &seen, &history).await?;
+        let overtaken = self.overtaken(service, &seen, &row).await?;
         let circumstances = Circumstances {
             successor: &succeeds(&seen, family_row.as_ref()),
             policy_allows: policy_allows(&standing, family_row.as_ref()),
@@ -164,7 +171,7 @@ impl Reconciler {
         let decided = decide(&seen, &history, circumstances);
         let (label, reason) = (decided.state.label(), decided.reason.label());
         tracing::debug!(service = service.arn().as_str(), state = label, reason, "decided");
-        Ok(Some(View { service: seen, row, standing, family, decided }))
+        Ok(Some(View { service: seen, row, standing, family, decided, overtaken }))
     }
 
     /// ECS's words on the rollback of the last move, where the service points at what it was moved from.
@@ -174,6 +181,42 @@ impl Reconciler {
             return Ok(Some(words));
         }
         self.clients().services.rolled_back(of, &last.to, last.at).await
+    }
+
+    /// What the last move overtook, where it was made and nobody noted what came of it.
+    async fn overtaken(&self, of: &ServiceRef, seen: &Service, row: &ServiceRow) -> Result<Option<Arn>, Error> {
+        let pins = seen.task_definition.as_ref();
+        let unfinished = |last: &&Move| row.state == Some(ServiceState::Moving) && !last.confirmed;
+        match row.history.last.as_ref().filter(unfinished).filter(|last| pins == Some(&last.to)) {
+            Some(last) => self.clients().services.overtaken(of, last).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Gives a service back what somebody else had it deploy just before it was moved. What was decided, and its outcome,
+    /// stand if ECS will not have it.
+    async fn give_back(
+        &self,
+        table: &Table,
+        service: &ServiceRef,
+        view: &View,
+        theirs: &Arn,
+        (kept, outcome): (Decided, &'static str),
+    ) -> Result<Option<ServiceReport>, Error> {
+        let (waiting, contended) = (ServiceState::Waiting, RolloutReason::Contended);
+        let history = kept.history.clone();
+        let message = contended.meaning().to_owned();
+        let given = Decided { state: waiting, reason: contended, message, deed: Deed::Again(SOON), history };
+        if view.standing.switch.paused {
+            // It is not noted, so that whoever looks next finds it again.
+            let held = Decided { reason: RolloutReason::Paused, deed: Deed::Nothing, ..given };
+            return Ok(Some(ServiceReport::new(service.arn().as_str(), &held, "nothing")));
+        }
+        match self.clients().services.update(service, theirs).await? {
+            Updated::Done => self.note_service(table, service, view, given, "nothing").await,
+            Updated::Refused(_) => self.note_service(table, service, view, kept, outcome).await,
+            Updated::Gone => self.forget_gone(table, service).await.map(Some),
+        }
     }
 
     /// Moves a service, if it still may be. `None`: it is not any more what it was seen to be.
@@ -206,16 +249,22 @@ impl Reconciler {
         let begun = Decided { history: view.decided.history.moved(wanted.clone()), ..view.decided.clone() };
         let told = view.row.told(&begun, view.family.as_ref().map(Family::as_str), now);
         let Some(row) = table.put_service_row(&told).await? else {
-            table.free_slot(service).await?;
+            // Whoever wrote it may be moving the service, by the same slot.
+            if table.service_row(service).await?.state != Some(ServiceState::Moving) {
+                table.free_slot(service).await?;
+            }
             return Ok(None);
         };
+        if let Some(news) = &self.clients().news {
+            news.tell_service(&view.row, &row).await;
+        }
         // The last look before the call that nobody can take back: a newer deployment wins.
         let services = &self.clients().services;
         if services.describe(service).await?.as_ref() != Some(&view.service) {
             return Ok(None);
         }
-        let updated = services.update(service, &wanted.from, &wanted.to).await?;
-        let (decided, outcome) = match updated {
+        let view = View { row, ..view.clone() };
+        let (decided, outcome) = match services.update(service, &wanted.to).await? {
             Updated::Gone => return self.forget_gone(table, service).await.map(Some),
             Updated::Refused(said) => {
                 let ended = Ended::new(RolloutReason::UpdateRefused, &said.to_string());
@@ -224,16 +273,16 @@ impl Reconciler {
                     holds(ServiceState::Quarantined, RolloutReason::UpdateRefused, &said.to_string(), Deed::Nothing);
                 (Decided { history, ..refused }, "refused")
             }
-            Updated::Done { overtaken: Some(theirs) } => {
-                services.update(service, &wanted.to, &theirs).await?;
-                (holds(ServiceState::Waiting, RolloutReason::Contended, "", Deed::Again(SOON)), "nothing")
-            }
-            Updated::Done { overtaken: None } => {
+            Updated::Done => {
+                let theirs = services.overtaken(service, &wanted).await?;
                 let history = begun.history.moved(Move { confirmed: true, ..wanted });
-                (Decided { deed: Deed::Again(DEPLOYING_AGAIN), history, ..begun.clone() }, "moved")
+                let moved = (Decided { deed: Deed::Again(DEPLOYING_AGAIN), history, ..begun.clone() }, "moved");
+                if let Some(theirs) = theirs {
+                    return self.give_back(table, service, &view, &theirs, moved).await;
+                }
+                moved
             }
         };
-        let view = View { row, ..view.clone() };
         let report = self.note_service(table, service, &view, decided.clone(), outcome).await?;
         // The deed is done, whoever wrote the row meanwhile.
         Ok(report.or_else(|| Some(ServiceReport::new(service.arn().as_str(), &decided, outcome))))

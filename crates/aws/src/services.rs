@@ -11,7 +11,7 @@ use aws_sdk_ecs::types::{
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::names;
-use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Service};
+use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Move, Service};
 use std::fmt;
 use std::str::FromStr;
 
@@ -52,12 +52,8 @@ pub struct ServiceRefError;
 /// What came of the wish to move a service.
 #[derive(Debug)]
 pub(crate) enum Updated {
-    /// ECS deploys the revision. This one's deployment, which is neither what was to be replaced nor what replaces it,
-    /// began after the last look and was overtaken.
-    Done {
-        /// Somebody else's revision.
-        overtaken: Option<Arn>,
-    },
+    /// ECS deploys the revision.
+    Done,
     /// It will not.
     Refused(Said),
     /// There is no such service any more.
@@ -202,23 +198,11 @@ impl Services {
     ) -> Result<Option<String>, Error> {
         let since = i64::try_from(since.saturating_sub(SKEW)).unwrap_or_default();
         let deployments = self.service_deployments(of).await?;
-        let back = deployments.iter().filter(|deployment| {
-            let is_back = matches!(
-                deployment.status(),
-                Some(
-                    ServiceDeploymentStatus::RollbackRequested
-                        | ServiceDeploymentStatus::RollbackInProgress
-                        | ServiceDeploymentStatus::RollbackSuccessful
-                        | ServiceDeploymentStatus::RollbackFailed
-                )
-            );
-            is_back && deployment.created_at().is_none_or(|at| at.secs() >= since)
-        });
-        for deployment in back {
+        let is_recent =
+            |deployment: &ServiceDeploymentBrief| deployment.created_at().is_none_or(|at| at.secs() >= since);
+        for deployment in deployments.iter().filter(|deployment| is_back(deployment) && is_recent(deployment)) {
             let Some(target) = deployment.target_service_revision_arn() else { continue };
-            let request = self.client.describe_service_revisions().service_revision_arns(target).send().await;
-            let answer = request.map_err(|error| Error::call("DescribeServiceRevisions", target, &error))?;
-            if answer.service_revisions().iter().any(|found| found.task_definition() == Some(revision.as_str())) {
+            if self.task_definition(target).await?.as_ref() == Some(revision) {
                 let words = deployment.status_reason().unwrap_or("ECS does not say why.");
                 return Ok(Some(words.to_owned()));
             }
@@ -226,34 +210,60 @@ impl Services {
         Ok(None)
     }
 
+    /// Somebody else's revision whose deployment a move overtook: it had begun after the last look at the service. ECS's
+    /// answer to the update does not tell, as it lists deployments that have tasks.
+    ///
+    /// Guarantees, assumptions and errors as with [`Services::rolled_back`].
+    pub(crate) async fn overtaken(&self, of: &ServiceRef, by: &Move) -> Result<Option<Arn>, Error> {
+        let deployments = self.service_deployments(of).await?;
+        let [newest, before, ..] = deployments.as_slice() else { return Ok(None) };
+        let targets = newest.target_service_revision_arn().zip(before.target_service_revision_arn());
+        // After a rollback a service points at what it did before.
+        let Some((newest, before)) = targets.filter(|_| !is_back(before)) else { return Ok(None) };
+        if self.task_definition(newest).await?.as_ref() != Some(&by.to) {
+            // Whoever came after the move has what he wants.
+            return Ok(None);
+        }
+        let before = self.task_definition(before).await?;
+        Ok(before.filter(|before| *before != by.from && *before != by.to))
+    }
+
+    /// The revision that a service revision, named by its ARN, has.
+    async fn task_definition(&self, service_revision: &str) -> Result<Option<Arn>, Error> {
+        let request = self.client.describe_service_revisions().service_revision_arns(service_revision);
+        let answer = request.send().await;
+        let answer = answer.map_err(|error| Error::call("DescribeServiceRevisions", service_revision, &error))?;
+        Ok(answer.service_revisions().first().and_then(|found| found.task_definition()?.parse().ok()))
+    }
+
     /// Has a service deploy another revision, and changes nothing else of it.
     ///
     /// Guarantees: no other member than `taskDefinition` is sent, which leaves all others as they are. Done once or twice
     /// is the same: ECS begins no deployment of the revision that a service points at.
     /// Assumptions: `UpdateService`, and `PassRole` where ECS asks for it. Errors: [`Error::Call`].
-    pub(crate) async fn update(&self, service: &ServiceRef, from: &Arn, to: &Arn) -> Result<Updated, Error> {
+    pub(crate) async fn update(&self, service: &ServiceRef, to: &Arn) -> Result<Updated, Error> {
         let request = self.client.update_service().cluster(&service.cluster).service(service.arn.as_str());
-        let answer = match request.task_definition(to.as_str()).send().await {
-            Ok(answer) => answer,
-            Err(error) => {
-                let said = Said::of(&error);
-                return match Error::call("UpdateService", service.arn.as_str(), &error) {
-                    error if error.is_code(&["ServiceNotFoundException", "ClusterNotFoundException"]) => {
-                        Ok(Updated::Gone)
-                    }
-                    error if error.is_code(&REFUSED) => Ok(Updated::Refused(said)),
-                    error => Err(error),
-                };
-            }
-        };
-        let mut others: Vec<_> =
-            answer.service().map(|service| service.deployments()).unwrap_or_default().iter().collect();
-        // The newest of those that the update replaced is what the service pointed at just before.
-        others.retain(|deployment| deployment.status() != Some("PRIMARY"));
-        others.sort_by_key(|deployment| deployment.created_at().map(|at| (at.secs(), at.subsec_nanos())));
-        let before = others.last().and_then(|deployment| deployment.task_definition()?.parse::<Arn>().ok());
-        Ok(Updated::Done { overtaken: before.filter(|before| before != from && before != to) })
+        let Err(error) = request.task_definition(to.as_str()).send().await else { return Ok(Updated::Done) };
+        let said = Said::of(&error);
+        match Error::call("UpdateService", service.arn.as_str(), &error) {
+            error if error.is_code(&["ServiceNotFoundException", "ClusterNotFoundException"]) => Ok(Updated::Gone),
+            error if error.is_code(&REFUSED) => Ok(Updated::Refused(said)),
+            error => Err(error),
+        }
     }
+}
+
+/// Whether a deployment was or is rolled back.
+fn is_back(deployment: &ServiceDeploymentBrief) -> bool {
+    matches!(
+        deployment.status(),
+        Some(
+            ServiceDeploymentStatus::RollbackRequested
+                | ServiceDeploymentStatus::RollbackInProgress
+                | ServiceDeploymentStatus::RollbackSuccessful
+                | ServiceDeploymentStatus::RollbackFailed
+        )
+    )
 }
 
 /// What a rollout has to know of a service. `None`: it has no ARN.

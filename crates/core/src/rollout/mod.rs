@@ -226,10 +226,12 @@ impl Service {
         Some(failed.because.clone().unwrap_or_else(|| "ECS does not say why.".to_owned()))
     }
 
-    /// Whether a deployment is under way: ECS then has more than one, or says so of the only one.
+    /// Whether a deployment is under way: ECS then has more than one, or says so of the only one. One that ECS gave up
+    /// stays beside the one before it for good.
     fn is_deploying(&self) -> bool {
-        self.deployments.len() > 1
-            || self.deployments.iter().any(|deployment| deployment.state == DeploymentState::InProgress)
+        let given_up = self.primary().is_some_and(|primary| primary.state == DeploymentState::Failed);
+        let under_way = |deployment: &Deployment| deployment.state == DeploymentState::InProgress;
+        !given_up && (self.deployments.len() > 1 || self.deployments.iter().any(under_way))
     }
 }
 
@@ -254,7 +256,7 @@ impl History {
         Self { last: Some(last), ..self.clone() }
     }
 
-    /// The same, so that its last move may be tried again.
+    /// The same, so that its last move may be tried again. That one is over: how it ended is not asked again.
     #[must_use]
     pub fn forgiven(&self) -> Self {
         let last = self.last.clone().map(|last| Move { confirmed: false, ..last });
