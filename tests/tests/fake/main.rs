@@ -18,4 +18,5 @@ mod refusals;
 mod revisions;
 mod signatures;
 mod sockets;
+mod starters;
 mod tables;
