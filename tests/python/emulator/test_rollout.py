@@ -15,10 +15,11 @@ TERRAFORM = "APN/1.0 HashiCorp/1.0 Terraform/1.5.7 (+https://www.terraform.io) t
 @pytest.fixture(scope="module")
 def moving(stack):
     """The stack while it moves services."""
-    stack.deploy(RolloutServices="true")
+    # A sweep at its usual pace would have the tests wait for the slots of all the families that other tests have left.
+    stack.deploy(RolloutServices="true", SweepShare="100000")
     stack.allow_what_ministack_misreads()
     yield stack
-    stack.deploy(RolloutServices="false")
+    stack.deploy(RolloutServices="false", SweepShare="50")
     stack.allow_what_ministack_misreads()
 
 
@@ -192,3 +193,14 @@ def test_a_crashing_sidecar_stops_all_writes_until_somebody_resumes(ministack, m
     people.tell_registered(other)
     moving.until_idle()
     assert newest(ministack, f"{family}-other")["revision"] == other["revision"] + 1
+
+
+def test_a_service_that_no_event_told_of_is_found_by_the_sweep(ministack, moving, shop, patched, family):
+    shop.create(patched)
+    moving.invoke_sweep({"action": "reconcile"})
+    shop.until_reason("deploying")
+    assert shop.revision == newest(ministack, family)["taskDefinitionArn"]
+    moves = shop.moves()
+    moving.invoke_sweep({"action": "reconcile"})
+    moving.until_idle()
+    assert shop.moves() == moves == 1
