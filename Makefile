@@ -15,6 +15,7 @@ MAKEFLAGS += --no-print-directory
 venv := .venv/bin
 lint_venv := .venv-lint/bin
 example := examples/python-app
+cdk := tests/cdk
 templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml infra/cloudformation/macro.yaml
 
 # Builds the functions for an emulator on this machine, and names their zips as tests and demo find them.
@@ -41,7 +42,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-macro test-registry test-fleet package ## The same, and what takes longer: each crate alone, a real registry, the zip for Lambda
+test-all: test test-alone test-macro test-registry test-fleet test-cdk package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, the zips for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint
@@ -102,9 +103,15 @@ test-fleet: .venv/stamp ## Two sweeps over 2,000 families in an emulator, with d
 	cargo build --locked --workspace --bin ecs-fake
 	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/fleet
 
+.PHONY: test-cdk
+test-cdk: .venv/stamp $(cdk)/node_modules/stamp ## What AWS CDK writes (needs Node.js 20 with npm)
+	rm -rf dist/cdk
+	node $(cdk)/app.js dist/cdk
+	CDK_TEMPLATES=dist/cdk $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/cdk
+
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
-	rm -rf .venv .venv-lint .venv-app dist .pytest_cache
+	rm -rf .venv .venv-lint .venv-app dist .pytest_cache $(cdk)/node_modules
 	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
 
 # A stamp, so that a second run does not ask pip again.
@@ -116,6 +123,12 @@ clean: ## Remove what make has made, but for cargo's target directory
 
 .venv-app/stamp: tests/python/requirements-app.txt $(example)/requirements.txt $(example)/requirements-otel.txt
 	@$(call make_venv,.venv-app,$<)
+
+$(cdk)/node_modules/stamp: $(cdk)/package.json $(cdk)/package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo "error: npm is not installed" >&2; echo "hint: Node.js 20 or newer has it" >&2; exit 1; }
+	npm ci --prefix $(cdk) --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 define make_venv
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed\nhint: make PYTHON=/path/to/python3.11")' && \

@@ -136,6 +136,8 @@ WRONG = {
     "health check without a command": ("spec.container.healthCheck", {"interval": 5}),
     "health check each second": ("spec.container.healthCheck", {"command": ["CMD", "x"], "interval": 1}),
     "restart policy without a word": ("spec.container.restartPolicy", {}),
+    "essential": ("spec.container.essential", True),
+    "stops in ten minutes": ("spec.container.stopTimeout", 600),
     "a receipt": ("spec.container.dockerLabels", {"ecs-sidecar/receipt": "{}"}),
     "a label without a string": ("spec.container.dockerLabels", {"team": 1}),
     "nameless variable": ("spec.application.environment", [{"value": "x"}]),

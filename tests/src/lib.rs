@@ -31,10 +31,11 @@ mod world;
 
 pub use image::Image;
 pub use registry::{Mishap, Pull, Registry};
+pub use world::notices::{Caller, DeploymentNotice, StoppedContainer, StoppedTask};
 
 pub use world::answer::ServiceError;
 pub use world::call::{Call, Deed, Fault, NoAnswer, Outcome, Service};
 pub use world::clock::Clock;
 pub use world::state::Status;
-pub use world::view::{Event, Message, RevisionView};
+pub use world::view::{Event, Message, RevisionView, ServiceView};
 pub use world::{Principal, World};

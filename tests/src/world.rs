@@ -7,6 +7,7 @@ mod arrange;
 mod attributes;
 pub(crate) mod call;
 pub(crate) mod clock;
+mod cluster;
 mod dynamodb;
 mod ecr;
 mod ecs;
@@ -18,11 +19,19 @@ mod input;
 mod lambda;
 mod logs;
 mod members;
+pub(crate) mod notices;
 mod register;
+mod rollouts;
+mod rules;
+mod scheduler;
+mod service;
+mod service_lists;
+mod services;
 mod shape;
 mod signature;
 mod sqs;
 pub(crate) mod state;
+mod states;
 mod sts;
 mod tables;
 pub(crate) mod view;
@@ -101,6 +110,8 @@ struct Shared {
     /// Who does what a test has somebody do around a call.
     somebody: Principal,
     sequence: AtomicU64,
+    /// How many events were made for tests.
+    notices: AtomicU64,
 }
 
 impl Shared {
@@ -190,6 +201,7 @@ impl World {
             clock,
             somebody: principal.clone(),
             sequence: AtomicU64::new(0),
+            notices: AtomicU64::new(0),
         };
         let world = Self { shared: Arc::new(shared), place, principal };
         lock(&world.shared.history).now.policies.extend(aws_policies(&AWS_POLICIES));
@@ -235,6 +247,7 @@ impl World {
             clock: self.shared.clock.fork(),
             somebody: self.shared.somebody.clone(),
             sequence: AtomicU64::new(0),
+            notices: AtomicU64::new(0),
         };
         Self { shared: Arc::new(shared), ..self.clone() }
     }
@@ -275,7 +288,7 @@ impl World {
         *lock(&self.shared.hook) = None;
     }
 
-    /// Lets the two buckets of calls about task definitions count, filled to the brim.
+    /// Lets the buckets of ECS's calls count, filled to the brim.
     pub fn meter_calls(&self) {
         *lock(&self.shared.buckets) = Buckets::default();
         lock(&self.shared.rules).metered = true;

@@ -10,6 +10,7 @@ use crate::logs::Logs;
 use crate::meter::Meter;
 use crate::news::News;
 use crate::queue::Queue;
+use crate::services::Services;
 use crate::settings::Settings;
 use crate::table::Table;
 use aws_smithy_types::timeout::TimeoutConfig;
@@ -32,6 +33,8 @@ pub(crate) const CALL: Duration = Duration::from_secs(12);
 pub struct Clients {
     /// Task definitions.
     pub ecs: Ecs,
+    /// Services.
+    pub services: Services,
     /// How often ECS was called.
     pub meter: Meter,
     /// Where changes of families are told, if anywhere.
@@ -72,6 +75,7 @@ impl Clients {
         };
         Self {
             ecs: Ecs::new(config, settings.read_only_members.clone(), meter.clone()),
+            services: Services::new(config),
             meter,
             news: settings.event_bus.clone().map(|bus| News::new(config, bus)),
             iam: Iam::new(config),

@@ -4,6 +4,7 @@
 //! definitions pass through as the bytes that came ([`ecs`]).
 
 pub mod act;
+pub mod breaker;
 pub mod clients;
 pub mod clock;
 pub mod deadline;
@@ -28,9 +29,13 @@ pub mod queue;
 mod raw;
 pub mod reconcile;
 mod registry;
+pub mod rollout;
 pub mod rows;
+pub mod service_rows;
+pub mod services;
 pub mod settings;
 pub mod standing;
+mod succession;
 pub mod sweep;
 pub mod sweep_state;
 pub mod table;

@@ -4,6 +4,7 @@
 
 use crate::error::{Error, Failure, Said};
 use crate::pace::Urgency;
+use crate::services::ServiceRef;
 use aws_sdk_sqs::operation::send_message::{SendMessageError, SendMessageOutput};
 use aws_sdk_sqs::types::{MessageAttributeValue, SendMessageBatchRequestEntry};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -28,6 +29,15 @@ pub const SWEEP: &str = "Sweep";
 
 /// Name of the same for a family whose turn to be written has come when it is delivered.
 pub const TURN: &str = "Turn";
+
+/// Name of a message that has a service looked at.
+pub const LOOK_AT_SERVICE: &str = "LookAtService";
+
+/// A message that has a service looked at, after it was looked at in vain so many times.
+pub fn look_at_service(service: &ServiceRef, waits: u32) -> String {
+    let (name, service) = (LOOK_AT_SERVICE, service.arn().as_str());
+    serde_json::json!({ "name": name, "service": service, "waits": waits.to_string() }).to_string()
+}
 
 /// A message that has a family looked at, after it was looked at in vain so many times.
 pub fn look_at(family: &Family, waits: u32, urgency: Urgency) -> String {

@@ -385,7 +385,7 @@ impl Reconciler {
         Ok(View { standing, row, decided: Some((sight, plan)) })
     }
 
-    async fn stands(&self) -> Result<Standing, Error> {
+    pub(crate) async fn stands(&self) -> Result<Standing, Error> {
         match &self.clients.table {
             Some(table) => table.cached_standing(&self.settings, &self.standing).await,
             None => Ok(Standing::of_settings(&self.settings)),

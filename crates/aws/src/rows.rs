@@ -16,12 +16,13 @@
 //! | `nextTry` | N | when a failing family is tried again |
 //! | `grants`, `uses` | SS | `ROLE POLICY`: what the operator attached for it, and all that its sidecar rests on |
 //! | `deregistered` | SS | ARNs of its revisions that the operator itself deregistered |
+//! | `successors` | SS | `FROM TO`: which of its revisions replaces which, for the services that pin one, see [`succession`](crate::succession) |
 //! | `withdrawn` | SS | `SOURCE DIGEST`: patches that somebody took back, so that they are not made again |
 //! | `leaseOwner`, `leaseUntil` | S, N | who acts on it, and until when; absent if nobody does |
 
 use crate::error::Error;
 use crate::table::{FAMILY, ID, Item, Table};
-use ecs_sidecar_core::ids::Family;
+use ecs_sidecar_core::ids::{Arn, Family};
 use ecs_sidecar_core::state::State;
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -38,7 +39,7 @@ const SKEW: u64 = 300;
 /// leaves the family alone (see `due`): else each sweep would find it due again.
 const FRESH: u64 = 600;
 
-/// How many deregistered or withdrawn revisions a row keeps; the newest revisions are the ones that matter.
+/// How many deregistered, withdrawn or replaced revisions a row keeps; the newest revisions are the ones that matter.
 const DEREGISTERED: usize = 20;
 
 /// How many characters of a message a row keeps.
@@ -101,6 +102,8 @@ pub struct Told {
     pub deregistered: BTreeSet<String>,
     /// `SOURCE DIGEST`: patches that somebody took back.
     pub withdrawn: BTreeSet<String>,
+    /// `FROM TO`: which of its revisions replaces which.
+    pub successors: BTreeSet<String>,
 }
 
 /// What came of asking for a lease.
@@ -135,6 +138,7 @@ impl Row {
             uses: item.texts("uses"),
             deregistered: item.texts("deregistered"),
             withdrawn: item.texts("withdrawn"),
+            successors: item.texts("successors"),
         };
         Self {
             family: item.text(ID).unwrap_or_default(),
@@ -183,12 +187,19 @@ impl Row {
         item.set_texts("grants", &self.grants);
         item.set_texts("deregistered", &newest_of(&told.deregistered));
         item.set_texts("withdrawn", &newest_of(&told.withdrawn));
+        item.set_texts("successors", &newest_of(&told.successors));
         item
     }
 
     /// Whether its sidecar rests on this pair of role and policy, as far as anybody knows.
     fn rests_on(&self, pair: &String) -> bool {
         self.told.injected.is_some() && self.told.uses.contains(pair)
+    }
+
+    /// Whether a revision has what the operator injected, as far as the row remembers.
+    pub(crate) fn is_ours(&self, revision: &Arn) -> bool {
+        let replaces = |pair: &String| pair.split_once(' ').is_some_and(|(_, to)| to == revision.as_str());
+        self.told.patched.as_deref() == Some(revision.as_str()) || self.told.successors.iter().any(replaces)
     }
 
     /// Whether somebody else than the holder of this row may not write it now. Nobody can have taken a lease that ends

@@ -11,6 +11,7 @@ use ecs_sidecar_core::names;
 use ecs_sidecar_core::plan::{self, Asked};
 use ecs_sidecar_core::policy::{Mode as PolicyMode, PRESETS, PermissionsMode, Policy};
 use ecs_sidecar_core::receipt::Injector;
+use ecs_sidecar_core::rollout::MaintenanceWindow;
 use std::str::FromStr;
 
 /// Whom the operator touches: `audit` (it reports and writes nothing), `optIn` (the default), `optOut`.
@@ -46,6 +47,16 @@ pub const SWEEP_QUEUE_URL: &str = "ECS_SIDECAR_SWEEP_QUEUE_URL";
 
 /// How much of ECS's buckets a sweep may use, in percent: of one registration and of 20 reads a second. Empty: 50.
 pub const SWEEP_SHARE: &str = "ECS_SIDECAR_SWEEP_SHARE";
+
+/// Whether services that pin a patched revision's source are moved: `true`, `false`. Empty: no.
+pub const ROLLOUT_SERVICES: &str = "ECS_SIDECAR_ROLLOUT_SERVICES";
+
+/// How many services are moved at once, 1 to 100. Empty: 5.
+pub const ROLLOUT_AT_ONCE: &str = "ECS_SIDECAR_ROLLOUT_AT_ONCE";
+
+/// When services are moved, in UTC, such as `22:00-04:00` or `Sat:22:00-Mon:04:00`, several separated by commas. Empty:
+/// always.
+pub const ROLLOUT_WINDOW: &str = "ECS_SIDECAR_ROLLOUT_WINDOW";
 
 /// Name of the event bus that changes of families are told to. Empty: nobody is told.
 pub const EVENT_BUS: &str = "ECS_SIDECAR_EVENT_BUS";
@@ -129,6 +140,15 @@ pub struct Overrides {
     default_execution_role: Option<String>,
 }
 
+/// How services are moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceMoves {
+    /// How many at once.
+    pub at_once: usize,
+    /// When.
+    pub window: MaintenanceWindow,
+}
+
 /// The environment, understood.
 #[derive(Debug, Clone)]
 pub struct Settings {
@@ -158,6 +178,8 @@ pub struct Settings {
     pub sweep_queue: Option<String>,
     /// How much of ECS's buckets the operator uses for sweeps, in percent.
     pub sweep_share: u32,
+    /// How services are moved; `None`: they are not.
+    pub rollout: Option<ServiceMoves>,
     /// Name of the event bus for the operator's own events.
     pub event_bus: Option<String>,
     /// Name of the stack.
@@ -231,6 +253,7 @@ impl Settings {
                 text.parse().ok().filter(|share| (1..=100_000).contains(share))
             })?
             .unwrap_or(50),
+            rollout: rollout(&get)?,
             event_bus: get(EVENT_BUS),
             stack: get(STACK).unwrap_or_else(|| names::OPERATOR.to_owned()),
             role: required(ROLE_ARN, get(ROLE_ARN), ROLE, role)?,
@@ -251,6 +274,17 @@ fn own_document(text: Option<String>) -> Option<String> {
         Some(text) => Some(text).filter(|text| text != NO_POLICY),
         None => Some(PRESETS[0].1.to_owned()),
     }
+}
+
+fn rollout(get: &impl Fn(&str) -> Option<String>) -> Result<Option<ServiceMoves>, Error> {
+    let on = parse(ROLLOUT_SERVICES, get(ROLLOUT_SERVICES), "true, false", from_str::<bool>)?;
+    let at_once = parse(ROLLOUT_AT_ONCE, get(ROLLOUT_AT_ONCE), "1 to 100", |text| {
+        text.parse().ok().filter(|at_once| (1..=100).contains(at_once))
+    })?;
+    let window =
+        parse(ROLLOUT_WINDOW, get(ROLLOUT_WINDOW), "spans such as 22:00-04:00, Sat:22:00-Mon:04:00", from_str)?;
+    let moves = ServiceMoves { at_once: at_once.unwrap_or(5), window: window.unwrap_or_default() };
+    Ok(on.unwrap_or(false).then_some(moves))
 }
 
 impl Overrides {
@@ -394,6 +428,9 @@ mod tests {
             (PERMISSIONS, "no"),
             (TRUST_INSTANCE_ROLE, "yes"),
             (LOG, "loud"),
+            (ROLLOUT_SERVICES, "on"),
+            (ROLLOUT_AT_ONCE, "0"),
+            (ROLLOUT_WINDOW, "at night"),
             (CACHE, "fill"),
             (CACHE_PREFIX, "Bad/"),
             (REGISTRY_ID, "me"),

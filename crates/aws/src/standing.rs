@@ -3,14 +3,17 @@
 //! Knows: which policies there are, and in which order they are asked. Must not know: definitions.
 //!
 //! Policies of the table come first, by name; then the stack's own, unless the table has one of that name. What the
-//! stack says of permissions bounds every policy.
+//! stack says of permissions bounds every policy. The switch is as people left it, unless the breaker has tripped since.
 
+use crate::breaker::{self, Breaker};
 use crate::error::Error;
 use crate::settings::Settings;
 use crate::table::{ID, Item, STANDING, Table};
 use ecs_sidecar_core::digest::Digest;
+use ecs_sidecar_core::names;
 use ecs_sidecar_core::plan;
 use ecs_sidecar_core::policy::{Policy, in_order};
+use futures_util::future::try_join;
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The id of a policy's item begins with this.
@@ -103,6 +106,21 @@ impl Standing {
 }
 
 impl Switch {
+    /// The switch as it acts once the breaker has tripped since somebody last used it.
+    fn broken_by(self, breaker: Breaker) -> Self {
+        let tripped = breaker.tripped_at.filter(|at| self.changed_at.is_none_or(|changed| changed < *at));
+        match tripped {
+            Some(at) if !self.paused => Self {
+                paused: true,
+                because: Some(breaker::tripped(breaker.because.as_deref().unwrap_or_default())),
+                changed_at: Some(at),
+                changed_by: Some(names::OPERATOR.to_owned()),
+                ..self
+            },
+            Some(_) | None => self,
+        }
+    }
+
     fn read(item: &Item) -> Self {
         Self {
             paused: item.flag("paused"),
@@ -139,24 +157,26 @@ impl Table {
     }
 
     pub(crate) async fn cached_standing(&self, settings: &Settings, cache: &Cache) -> Result<Standing, Error> {
-        let items = self.query(STANDING).await?;
+        let (items, breaker) = try_join(self.query(STANDING), self.breaker()).await?;
         let mut cached = cache.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((_, standing)) = cached.as_ref().filter(|(before, _)| *before == items) {
-            return Ok(standing.clone());
+            let switch = standing.switch.clone().broken_by(breaker);
+            return Ok(Standing { switch, ..standing.clone() });
         }
         let switch = items.iter().find(|item| item.text(ID).as_deref() == Some(SWITCH));
         let switch = switch.map(Switch::read).unwrap_or_default();
         let stored = items.iter().cloned().filter_map(StoredPolicy::read).collect();
         let standing = Standing::new(settings, switch, stored);
         *cached = Some((items, standing.clone()));
-        Ok(standing)
+        Ok(Standing { switch: standing.switch.clone().broken_by(breaker), ..standing })
     }
 
-    /// The switch alone.
+    /// The switch alone, with the breaker.
     ///
     /// Errors: those of [`Table::get`].
     pub async fn switch(&self) -> Result<Switch, Error> {
-        Ok(self.get(STANDING, SWITCH).await?.as_ref().map(Switch::read).unwrap_or_default())
+        let (item, breaker) = try_join(self.get(STANDING, SWITCH), self.breaker()).await?;
+        Ok(item.as_ref().map(Switch::read).unwrap_or_default().broken_by(breaker))
     }
 
     /// Changes the switch, and says who did. `false`: somebody changed it meanwhile.

@@ -7,6 +7,7 @@
 //! A second sweep while one runs only asks for another round. Whatever is cut off goes on from where it was written
 //! down last; a family that was queued twice for that is looked at twice.
 
+mod services;
 mod work;
 
 use crate::clients::Clients;
@@ -71,7 +72,10 @@ pub struct SweepReport {
     pub families: u64,
     /// Pages that ECS has listed so far.
     pub pages: u64,
-    /// Families that it has had looked at so far.
+    /// Services that it has seen so far.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub services: u64,
+    /// Families and services that it has had looked at so far.
     pub queued: u64,
     /// Families by state, once it is finished.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -117,7 +121,7 @@ impl Sweeper {
         let state = match state.phase {
             Phase::Done => state.begin(run.to_owned(), now),
             // Its word to itself was lost.
-            Phase::Listing | Phase::Rows => state,
+            Phase::Listing | Phase::Rows | Phase::Services => state,
         };
         self.run(state, deadline).await
     }
@@ -258,6 +262,22 @@ fn go_on_message(run: &str) -> String {
 }
 
 fn report(state: &SweepState, outcome: &'static str) -> SweepReport {
-    let (sweep, families, pages, queued) = (state.run.clone(), state.families, state.pages, state.queued);
-    SweepReport { sweep, outcome, families, pages, queued, states: BTreeMap::new(), policies_gone: Vec::new() }
+    let (sweep, families, pages) = (state.run.clone(), state.families, state.pages);
+    let (services, queued) = (state.services, state.queued);
+    SweepReport {
+        sweep,
+        outcome,
+        families,
+        pages,
+        services,
+        queued,
+        states: BTreeMap::new(),
+        policies_gone: Vec::new(),
+    }
+}
+
+/// Where services are not moved, nobody counts them.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes references")]
+fn is_zero(count: &u64) -> bool {
+    *count == 0
 }

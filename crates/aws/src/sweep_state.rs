@@ -5,11 +5,11 @@
 //! | attribute | type | of the item `sweep`, `state` |
 //! | --- | --- | --- |
 //! | `run` | S | the sweep's name, which its messages carry |
-//! | `phase` | S | `listing`, `rows`, or `done` |
+//! | `phase` | S | `listing`, `rows`, `services`, or `done` |
 //! | `startedAt`, `finishedAt` | N | when this one began; when one last came to its end |
-//! | `after` | S | the last family, by name, that was dealt with |
+//! | `after` | S | the last family, by name, or service, by ARN, that was dealt with |
 //! | `byFamily` | BOOL | whether it lists families, and the newest of each, instead of all ACTIVE revisions |
-//! | `pages`, `families`, `queued` | N | pages listed, families seen, messages sent |
+//! | `pages`, `families`, `services`, `queued` | N | pages listed, families and services seen, messages sent |
 //! | `listingPages` | N | what listing all ACTIVE revisions last took |
 //! | `nextSlot` | N | when the next message may be delivered, in milliseconds since 1970 |
 //! | `goesOnAt` | N | when it goes on, if it waits |
@@ -40,6 +40,8 @@ pub enum Phase {
     Listing,
     /// Looking for rows that are due by themselves.
     Rows,
+    /// Looking for services that pin what was replaced.
+    Services,
     /// It came to its end.
     Done,
 }
@@ -61,6 +63,8 @@ pub struct SweepState {
     pub pages: u64,
     /// Families seen.
     pub families: u64,
+    /// Services seen.
+    pub services: u64,
     /// Messages sent.
     pub queued: u64,
     pub(crate) listing_pages: Option<u64>,
@@ -80,6 +84,7 @@ impl SweepState {
             phase: match item.text("phase").as_deref() {
                 Some("listing") => Phase::Listing,
                 Some("rows") => Phase::Rows,
+                Some("services") => Phase::Services,
                 Some(_) | None => Phase::Done,
             },
             started_at: item.number("startedAt").unwrap_or(0),
@@ -88,6 +93,7 @@ impl SweepState {
             by_family: item.flag("byFamily"),
             pages: item.number("pages").unwrap_or(0),
             families: item.number("families").unwrap_or(0),
+            services: item.number("services").unwrap_or(0),
             queued: item.number("queued").unwrap_or(0),
             listing_pages: item.number("listingPages"),
             next_slot: item.number("nextSlot").unwrap_or(0),
@@ -111,6 +117,7 @@ impl SweepState {
             ("finishedAt", self.finished_at),
             ("pages", Some(self.pages)),
             ("families", Some(self.families)),
+            ("services", Some(self.services)),
             ("queued", Some(self.queued)),
             ("listingPages", self.listing_pages),
             ("nextSlot", Some(self.next_slot)),
@@ -157,6 +164,7 @@ impl SweepState {
             by_family,
             pages: 0,
             families: 0,
+            services: 0,
             queued: 0,
             goes_on_at: None,
             again_at: None,
@@ -173,6 +181,11 @@ impl SweepState {
     /// What ECS lists is compared; now the rows themselves.
     pub(crate) fn enter_rows(&mut self) {
         (self.phase, self.after) = (Phase::Rows, None);
+    }
+
+    /// The rows are done; now what runs.
+    pub(crate) fn enter_services(&mut self) {
+        (self.phase, self.after) = (Phase::Services, None);
     }
 
     pub(crate) fn leased(self, owner: String, now: u64) -> Self {
@@ -202,6 +215,7 @@ impl Phase {
         match self {
             Self::Listing => "listing",
             Self::Rows => "rows",
+            Self::Services => "services",
             Self::Done => "done",
         }
     }

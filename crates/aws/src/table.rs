@@ -12,6 +12,9 @@
 //! | `standing` | `policy/NAME` | a policy: `text`, `deleting` (BOOL), `changedAt`, `changedBy` | people; the sweep takes a deleted one away |
 //! | `standing` | `switch` | `paused` (BOOL), `pausedBecause`, `uninstalling` (BOOL), `changedAt`, `changedBy` | people |
 //! | `family` | FAMILY | how a family stands, see [`rows`](crate::rows) | reconcile |
+//! | `service` | ARN | how a service stands, see [`service_rows`](crate::service_rows) | reconcile |
+//! | `rollout` | `moving` | the services that are being moved, see [`rollout`](crate::rollout) | reconcile |
+//! | `rollout` | `breaker` | tasks that stopped because of a sidecar, see [`breaker`](crate::breaker) | reconcile |
 //! | `image` | REGISTRY/REPOSITORY:TAG | who fetches an image and how far it came, see [`ledger`](crate::ledger) | reconcile |
 //! | `pace` | `ecs` | how much of ECS's buckets is used, see [`pace`](crate::pace) | reconcile |
 //! | `sweep` | `state` | the sweep that runs or ran last, see [`sweep`](crate::sweep) | sweep |
@@ -31,6 +34,10 @@ pub(crate) const LAYOUT: u64 = 1;
 pub(crate) const STANDING: &str = "standing";
 /// Partition of the families' rows.
 pub(crate) const FAMILY: &str = "family";
+/// Partition of the services' rows.
+pub(crate) const SERVICE: &str = "service";
+/// Partition of what all moves of services share.
+pub(crate) const ROLLOUT: &str = "rollout";
 /// Partition of the image records.
 pub(crate) const IMAGE: &str = "image";
 /// Partition of the shared pacing.

@@ -5,11 +5,13 @@
 use crate::gap::number_of;
 use crate::observe::Sight;
 use crate::rows::{Row, Told};
+use crate::succession;
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::observed::Registrar;
 use ecs_sidecar_core::plan::{Decision, Grant, Plan};
 use ecs_sidecar_core::receipt;
 use ecs_sidecar_core::report::{Outcome, Report};
+use std::collections::BTreeSet;
 
 /// `ROLE POLICY`.
 pub(crate) fn pair(grant: &Grant) -> String {
@@ -27,14 +29,31 @@ pub(crate) fn seen(sight: &Sight, row: Option<&Row>) -> Told {
     let source = made_of.or(theirs).unwrap_or_else(|| sight.newest.to_string());
     let mut withdrawn = before.withdrawn.clone();
     withdrawn.extend(sight.observed.withdrawn.iter().map(|digest| format!("{source} {digest}")));
+    let successors = successors(sight, ours.is_some(), &source, &before);
     Told {
         source: Some(source),
+        successors,
         withdrawn,
         // Only what is known to be ours: the next look goes by it.
         patched: ours.filter(|_| sight.observed.registrar == Registrar::Operator).map(|_| sight.newest.to_string()),
         injected: receipt::read(definition).ok().flatten().map(|receipt| receipt.policy),
         newest: Some(sight.number),
         ..before
+    }
+}
+
+/// Which revision replaces which, with the newest one that somebody registered and did not come to note.
+fn successors(sight: &Sight, has_sidecar: bool, source: &str, before: &Told) -> BTreeSet<String> {
+    let (pairs, newest) = (&before.successors, sight.newest.as_str());
+    if sight.observed.registrar != Registrar::Operator || before.newest == Some(sight.number) {
+        return pairs.clone();
+    }
+    match (has_sidecar, &before.patched) {
+        (true, _) => succession::patched(pairs, source, source, newest),
+        (false, Some(replaced)) => {
+            succession::removed(pairs, before.source.as_deref().unwrap_or_default(), replaced, newest)
+        }
+        (false, None) => pairs.clone(),
     }
 }
 
@@ -49,6 +68,14 @@ pub(crate) fn told(seen: Told, plan: &Plan, outcome: &Outcome, report: &Report, 
         (Outcome::Deregistered { .. }, _) => (None, None, None),
         (Outcome::Refused { deregistered, .. }, _) if !deregistered.is_empty() => (None, None, None),
         _ => (seen.injected, seen.patched, seen.newest),
+    };
+    let (source, replaced) = (seen.source.as_deref().unwrap_or_default(), report.source.as_deref().unwrap_or_default());
+    let successors = match (outcome, plan.decision) {
+        (Outcome::Registered { arn, .. }, Decision::Inject | Decision::Update) => {
+            succession::patched(&seen.successors, source, replaced, arn.as_str())
+        }
+        (Outcome::Registered { arn, .. }, _) => succession::removed(&seen.successors, source, replaced, arn.as_str()),
+        _ => seen.successors,
     };
     let uses = plan.uses.iter().map(pair).collect();
     let mut deregistered = seen.deregistered;
@@ -72,6 +99,7 @@ pub(crate) fn told(seen: Told, plan: &Plan, outcome: &Outcome, report: &Report, 
         injected,
         deregistered,
         withdrawn: seen.withdrawn,
+        successors,
     }
 }
 

@@ -34,6 +34,7 @@ pub mod receipt;
 pub mod refusal;
 pub mod report;
 pub mod request;
+pub mod rollout;
 pub mod size;
 pub mod splice;
 pub mod state;

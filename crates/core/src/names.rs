@@ -6,6 +6,9 @@ pub const OPERATOR: &str = "ecs-sidecar";
 /// Tag or docker label by which a definition asks for a sidecar: `true`, `false` or the name of a policy.
 pub const INJECT: &str = "ecs-sidecar/inject";
 
+/// Tag of a service by which its owner declines to have it moved to patched revisions: `false`.
+pub const ROLLOUT: &str = "ecs-sidecar/rollout";
+
 /// Docker label of the injected container that holds the [receipt](crate::receipt).
 pub const RECEIPT: &str = "ecs-sidecar/receipt";
 

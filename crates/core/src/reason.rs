@@ -3,17 +3,17 @@
 //! The codes are the metric's label, the event's reason and the machine-readable answer; they never change their
 //! meaning. The table in docs/reasons.md is made from here.
 
-/// A code and what it means for the person who reads it.
+/// Codes, and what each means for the person who reads it.
 macro_rules! reasons {
-    ($($(#[$group:meta])* $variant:ident $label:literal $meaning:literal;)*) => {
-        /// Why the plan is what it is. See the module.
+    ($(#[$about:meta])* $name:ident; $($variant:ident $label:literal $meaning:literal;)*) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
-        pub enum Reason {
+        pub enum $name {
             $(#[doc = $meaning] $variant,)*
         }
 
-        impl Reason {
+        impl $name {
             /// All reasons, in the order in which docs/reasons.md lists them.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
@@ -22,20 +22,31 @@ macro_rules! reasons {
                 match self { $(Self::$variant => $label,)* }
             }
 
-            /// Whether it passes by itself, or with whoever set it: what was decided stays as it is.
-            pub fn passes(self) -> bool {
-                [Self::ImageWarming, Self::Paused, Self::BeingReconciled, Self::Paced, Self::Throttled].contains(&self)
-            }
-
             /// What it means and what to do, in a sentence or two.
             pub fn meaning(self) -> &'static str {
                 match self { $(Self::$variant => $meaning,)* }
             }
         }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_str(self.label())
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.label())
+            }
+        }
     };
 }
 
+pub(crate) use reasons;
+
 reasons! {
+    /// Why the plan is what it is. See the module.
+    Reason;
     UpToDate "upToDate" "The definition has just what the policy asks for.";
     PolicyChanged "policyChanged" "What the policy asks for here differs from what was injected, so the sidecar is renewed.";
     Drifted "drifted" "The policy is the same, but the definition does not hold all that was injected (or holds it for another account, Region or cache), so it is renewed.";
@@ -115,14 +126,9 @@ reasons! {
     RequiresMore "requiresMore" "The patched revision would need more of an instance than the original, so it was deregistered.";
 }
 
-impl serde::Serialize for Reason {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.label())
-    }
-}
-
-impl std::fmt::Display for Reason {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.label())
+impl Reason {
+    /// Whether it passes by itself, or with whoever set it: what was decided stays as it is.
+    pub fn passes(self) -> bool {
+        [Self::ImageWarming, Self::Paused, Self::BeingReconciled, Self::Paced, Self::Throttled].contains(&self)
     }
 }

@@ -3,6 +3,8 @@
 //! Knows: which failures SQS is to bring again, and what is told of each reconcile. Must not know: how a family is
 //! reconciled.
 
+mod services;
+
 use crate::trigger::{self, Event, Home, Known, Meaning, Problem, Trigger};
 use ecs_sidecar_aws::news::News;
 use ecs_sidecar_aws::{Chain, Deadline, Error, ReconcileAction, Reconciler, Urgency, queue};
@@ -14,6 +16,7 @@ use ecs_sidecar_host::metrics::{Metrics, Unit};
 use futures_util::FutureExt as _;
 use futures_util::stream::{self, StreamExt as _};
 use serde_json::{Value, json};
+use services::{Look, Others};
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::AssertUnwindSafe;
 use std::time::{Duration, SystemTime};
@@ -36,34 +39,34 @@ pub enum FunctionError {
     #[error("cannot understand the input: {0}")]
     Input(Problem),
     /// The reconcile failed.
-    #[error("cannot reconcile {family}")]
+    #[error("cannot reconcile {subject}")]
     Reconcile {
-        /// The family.
-        family: Family,
+        /// The family, or the service's ARN.
+        subject: String,
         /// Why.
         #[source]
         source: Error,
     },
     /// The function's time was over before the reconcile was.
-    #[error("cannot finish {family} in the function's time")]
+    #[error("cannot finish {subject} in the function's time")]
     TimedOut {
-        /// The family.
-        family: Family,
+        /// The family, or the service's ARN.
+        subject: String,
     },
-    /// The family has to wait, and could not be put back into the queue.
-    #[error("cannot have {family} wait")]
+    /// It has to wait, and could not be put back into the queue.
+    #[error("cannot have {subject} wait")]
     NotQueued {
-        /// The family.
-        family: Family,
+        /// The family, or the service's ARN.
+        subject: String,
         /// Why; `None` if there is no queue.
         #[source]
         source: Option<Error>,
     },
     /// The program itself is at fault. What it said is not told: it may quote what was being read.
-    #[error("cannot reconcile {family}: the program is at fault")]
+    #[error("cannot reconcile {subject}: the program is at fault")]
     Panicked {
-        /// The family.
-        family: Family,
+        /// The family, or the service's ARN.
+        subject: String,
     },
 }
 
@@ -113,6 +116,7 @@ impl Handler {
     pub async fn handle(&self, input: &Value, invocation: Invocation<'_>) -> Result<Value, FunctionError> {
         match trigger::read(input, &self.home).map_err(FunctionError::Input)? {
             Trigger::ByHand { family, action } => self.tell(&family, action, &Cause::by_hand(), invocation).await,
+            Trigger::ServiceByHand { service, action } => self.tell_service(&service, action, invocation).await,
             Trigger::Event(event) => self.event(&event, invocation).await,
             Trigger::Batch(messages) => {
                 let failed = self.batch(messages, invocation).await;
@@ -127,6 +131,11 @@ impl Handler {
             Meaning::Look(family) => {
                 self.tell(family, ReconcileAction::Reconcile, &Cause::of(&event.known), invocation).await
             }
+            Meaning::LookAtService(service, by) => {
+                let report = self.look_at_service(service, &Look::of(&event.known, by.clone()), invocation).await?;
+                Ok(serde_json::to_value(report).expect("a report is plain JSON"))
+            }
+            Meaning::Stopped(event) => Ok(json!({ "stopped": self.stopped(event, invocation).await? })),
             Meaning::Ignore(why) => {
                 log_ignored(&event.known, why.label(), invocation);
                 Ok(json!({ "ignored": why.label() }))
@@ -154,6 +163,7 @@ impl Handler {
         let mut failed = BTreeSet::new();
         // Two events of one family are one piece of work: what is there now decides.
         let mut families: BTreeMap<Family, (Cause, Vec<String>)> = BTreeMap::new();
+        let mut others = Others::default();
         if self.measures {
             self.measure_waiting(&messages);
         }
@@ -169,6 +179,8 @@ impl Handler {
                     cause.waits = cause.waits.min(Some(event.known.waits()));
                     ids.push(id);
                 }
+                Meaning::LookAtService(service, by) => others.look_at(service, Look::of(&event.known, by), id),
+                Meaning::Stopped(event) => others.stopped.push((*event, id)),
                 Meaning::Ignore(why) => log_ignored(&event.known, why.label(), invocation),
                 Meaning::Unclear(problem) => {
                     if !self.set_aside(&id, &event.known, problem, invocation).await {
@@ -186,6 +198,8 @@ impl Handler {
         });
         failed
             .extend(stream::iter(work).buffer_unordered(SIDE_BY_SIDE).collect::<Vec<_>>().await.into_iter().flatten());
+        // After the families: a service often waits for just one of them.
+        failed.extend(self.others(others, invocation).await);
         failed
     }
 
@@ -196,18 +210,17 @@ impl Handler {
         cause: &Cause,
         invocation: Invocation<'_>,
     ) -> Result<Report, FunctionError> {
-        let until = invocation.until.map(|end| end.checked_sub(RESERVE).unwrap_or_else(Instant::now));
-        let deadline = until.map_or_else(Deadline::none, Deadline::at);
+        let (until, deadline) = limits(invocation);
         // Boxed: the compiler gives up on the layout of futures that are nested as deeply as the calls are here.
         let work = Box::pin(self.reconciler.reconcile(family, action, cause.urgency, deadline));
         let started = Instant::now();
-        let result = contained(family, until, work).await;
+        let result = contained(family.as_str(), until, work).await;
         if self.measures {
             self.measure(&result, started.elapsed());
         }
         match &result {
             Ok(report) => log_report(family, report, &cause.name, invocation),
-            Err(failure) => log_failure(family, failure, &cause.name, invocation),
+            Err(failure) => log_failure(family.as_str(), failure, &cause.name, invocation),
         }
         result
     }
@@ -264,14 +277,14 @@ impl Handler {
             warn!(request_id = invocation.request_id, family = family.as_str(), waits, "waited for too long");
             return Ok(());
         }
-        let refuse = |source| FunctionError::NotQueued { family: family.clone(), source };
+        let refuse = |source| FunctionError::NotQueued { subject: family.as_str().to_owned(), source };
         let queue = self.reconciler.clients().queue.as_ref().ok_or_else(|| refuse(None))?;
         // What waits for its turn has it reserved, and takes no other one when it comes.
         let urgency = if report.reason == Some(Reason::Paced) { Urgency::Turn } else { cause.urgency };
         let message = queue::look_at(family, waits + 1, urgency);
         let sent = queue.send_later(message, seconds).await.map_err(|error| refuse(Some(error)));
         if let Err(failure) = &sent {
-            log_failure(family, failure, &cause.name, invocation);
+            log_failure(family.as_str(), failure, &cause.name, invocation);
         }
         sent
     }
@@ -298,13 +311,19 @@ impl Handler {
     }
 }
 
-/// Waits for the work on one family, and keeps what goes wrong with it from the other families of a batch.
-async fn contained(
-    family: &Family,
+/// When work has to be over, and until when it may begin something.
+fn limits(invocation: Invocation<'_>) -> (Option<Instant>, Deadline) {
+    let until = invocation.until.map(|end| end.checked_sub(RESERVE).unwrap_or_else(Instant::now));
+    (until, until.map_or_else(Deadline::none, Deadline::at))
+}
+
+/// Waits for the work on one family or service, and keeps what goes wrong with it from the others of a batch.
+async fn contained<T>(
+    subject: &str,
     until: Option<Instant>,
-    work: impl Future<Output = Result<Report, Error>>,
-) -> Result<Report, FunctionError> {
-    let family = || family.clone();
+    work: impl Future<Output = Result<T, Error>>,
+) -> Result<T, FunctionError> {
+    let subject = || subject.to_owned();
     // What the work shares with others is a memory of facts, each of which is written in one step.
     let work = AssertUnwindSafe(work).catch_unwind();
     // The deadline keeps work from being started too late; this ends what hangs all the same.
@@ -314,9 +333,9 @@ async fn contained(
     };
     match done {
         Ok(Ok(Ok(report))) => Ok(report),
-        Ok(Ok(Err(source))) => Err(FunctionError::Reconcile { family: family(), source }),
-        Ok(Err(_)) => Err(FunctionError::Panicked { family: family() }),
-        Err(_) => Err(FunctionError::TimedOut { family: family() }),
+        Ok(Ok(Err(source))) => Err(FunctionError::Reconcile { subject: subject(), source }),
+        Ok(Err(_)) => Err(FunctionError::Panicked { subject: subject() }),
+        Err(_) => Err(FunctionError::TimedOut { subject: subject() }),
     }
 }
 
@@ -370,10 +389,13 @@ fn log_report(family: &Family, report: &Report, cause: &str, invocation: Invocat
     );
 }
 
-fn log_failure(family: &Family, failure: &FunctionError, cause: &str, invocation: Invocation<'_>) {
+fn log_failure(subject: &str, failure: &FunctionError, cause: &str, invocation: Invocation<'_>) {
+    // Of a service or a task.
+    let is_arn = subject.starts_with("arn:");
     error!(
         request_id = invocation.request_id,
-        family = family.as_str(),
+        family = (!is_arn).then_some(subject),
+        object = is_arn.then_some(subject),
         cause,
         kind = failure.label(),
         error = %Chain(failure),

@@ -11,11 +11,14 @@ from datetime import datetime, timezone
 
 SOURCE = "demo.cloudtrail"
 PERSON = "role/ci/deployer"
-RULES = ("RegisterRuleName", "DeregisterRuleName")
+RULES = ("RegisterRuleName", "DeregisterRuleName", "TaskRuleName")
+# Only where the stack moves services.
+RULES_OF_SERVICES = ("ServiceRuleName", "DeploymentRuleName")
 
 
-def call_event(ministack, name, request, response, *, issuer, error=None):
-    """The EventBridge event of one ECS call. `issuer`: a role's ARN, or None for an IAM user."""
+def call_event(ministack, name, request, response, *, issuer, error=None, invoked_by=None, user_agent="aws-cli/2.x"):
+    """The EventBridge event of one ECS call. `issuer`: a role's ARN, or None for an IAM user. `invoked_by`: a service such as
+    cloudformation.amazonaws.com that made the call with the role's credentials."""
     account, region = ministack.account, ministack.region
     if issuer:
         identity = {
@@ -51,7 +54,7 @@ def call_event(ministack, name, request, response, *, issuer, error=None):
         "eventName": name,
         "awsRegion": region,
         "sourceIPAddress": "203.0.113.10",
-        "userAgent": "aws-cli/2.x",
+        "userAgent": user_agent,
         "requestParameters": request,
         "responseElements": response,
         "requestID": str(uuid.uuid4()),
@@ -64,15 +67,23 @@ def call_event(ministack, name, request, response, *, issuer, error=None):
     }
     if error:
         detail |= {"errorCode": error, "errorMessage": "refused", "responseElements": None}
+    if invoked_by:
+        detail |= {"sourceIPAddress": invoked_by, "userAgent": invoked_by}
+        identity["invokedBy"] = invoked_by
+    return envelope(ministack, "AWS API Call via CloudTrail", [], detail)
+
+
+def envelope(ministack, kind, resources, detail):
+    """What EventBridge puts around an event of ECS."""
     return {
         "version": "0",
         "id": str(uuid.uuid4()),
-        "detail-type": "AWS API Call via CloudTrail",
+        "detail-type": kind,
         "source": "aws.ecs",
-        "account": account,
-        "time": time,
-        "region": region,
-        "resources": [],
+        "account": ministack.account,
+        "time": datetime.now(timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"),
+        "region": ministack.region,
+        "resources": resources,
         "detail": detail,
     }
 
@@ -88,7 +99,8 @@ class Trail:
     def copy_rules(self):
         """Copies the deployed rules as they are now, so again after each deployment."""
         events = self.ministack.client("events")
-        for output in RULES:
+        outputs = [*RULES, *(output for output in RULES_OF_SERVICES if output in self.stack.outputs)]
+        for output in outputs:
             name = self.stack.outputs[output]
             rule = events.describe_rule(Name=name)
             pattern = json.loads(rule["EventPattern"])
@@ -118,16 +130,19 @@ class Trail:
         request = request or {"family": revision["family"]}
         self.tell("RegisterTaskDefinition", request, {"taskDefinition": revision}, **caller)
 
-    def tell(self, name, request, response, issuer="", error=None):
-        """Sends the event of a call through the rules. `issuer`: by default a person's role."""
-        event = call_event(
-            self.ministack, name, request, response, issuer=self.person if issuer == "" else issuer, error=error
-        )
+    def tell(self, name, request, response, issuer="", **more):
+        """Sends the event of a call through the rules. `issuer`: by default a person's role; the rest as call_event has it."""
+        issuer = self.person if issuer == "" else issuer
+        self.send(call_event(self.ministack, name, request, response, issuer=issuer, **more))
+
+    def send(self, event):
+        """Sends an event through the rules."""
         answer = self.ministack.client("events").put_events(
             Entries=[
                 {
                     "Source": SOURCE,
                     "DetailType": event["detail-type"],
+                    "Resources": event["resources"],
                     # Timestamps in a response are of no use to anybody; text will do.
                     "Detail": json.dumps(event["detail"], default=str),
                 }

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from botocore import xform_name
 
 from .corrections import PREFIX, REFUSAL, Corrections
+from .services import Services
 
 
 class Call(NamedTuple):
@@ -39,6 +40,7 @@ class Wire:
         self._faults = deque()
         self.calls = []
         self.corrections = Corrections()
+        self.services = Services(ministack.client("ecs"))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         self.endpoint = f"http://127.0.0.1:{self._server.server_port}"
@@ -78,10 +80,14 @@ class Wire:
                 if fault == "refuse":
                     refusal = json.dumps({"__type": "ServerException", "message": "refused"}).encode()
                     return self._answer(500, {}, refusal)
-                status, headers, answer = wire._forward(self.command, self.path, self.headers, body)
                 target = self.headers.get("X-Amz-Target", "")
+                # In other Regions services are as the emulator has them.
+                services = wire.services if wire.is_here(self.headers) else None
+                if services and target.startswith(PREFIX) and (refusal := services.refusal(call)):
+                    return self._answer(400, {}, refusal)
+                status, headers, answer = wire._forward(self.command, self.path, self.headers, body)
                 if status == 200 and target.startswith(PREFIX):
-                    status, answer = wire._correct(call, answer)
+                    status, answer = wire._correct(call, answer, services)
                 if target.startswith(ECR) and b"AccessDenied" not in answer:
                     headers = {"Content-Type": self.headers["Content-Type"]}
                     status, answer = wire.ecr.call("ecr", target, body, headers["Content-Type"])
@@ -107,13 +113,19 @@ class Wire:
 
         return Handler
 
-    def _correct(self, call, answer):
+    def is_here(self, headers):
+        """Whether a request is signed for the Region of the stack."""
+        return f"/{self._ministack.region}/" in headers.get("Authorization", "")
+
+    def _correct(self, call, answer, services):
         def ask(action, parameters):
             answer = getattr(self._ministack.client("ecs"), xform_name(action))(**parameters)
             return json.loads(json.dumps(answer, default=lambda time: time.timestamp()))
 
         corrected = self.corrections.apply(call, json.loads(answer), ask)
-        return (400, REFUSAL) if corrected is None else (200, json.dumps(corrected).encode())
+        if corrected is None:
+            return 400, REFUSAL
+        return 200, json.dumps(services.apply(call, corrected) if services else corrected).encode()
 
     def _forward(self, method, path, headers, body):
         upstream = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=30)

@@ -58,13 +58,23 @@ pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// One of the buckets that calls about task definitions are paid from, per account and Region.
+/// One of the buckets that ECS's calls are paid from, per account and Region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Bucket {
-    /// RegisterTaskDefinition and DeregisterTaskDefinition: burst 20, then 1 a second.
+    /// What changes task definitions.
     Modify,
-    /// DescribeTaskDefinition and the two lists: burst 50, then 20 a second.
+    /// What looks at them.
     Read,
+    /// What changes services.
+    ServiceModify,
+    /// What looks at services.
+    ServiceRead,
+    /// What looks at service deployments. ECS's table does not name service revisions; they are taken for the same.
+    DeploymentRead,
+    /// What looks at clusters.
+    ClusterRead,
+    /// What changes tags.
+    TagModify,
 }
 
 impl Bucket {
@@ -73,6 +83,13 @@ impl Bucket {
         match operation {
             "RegisterTaskDefinition" | "DeregisterTaskDefinition" => Some(Self::Modify),
             "DescribeTaskDefinition" | "ListTaskDefinitions" | "ListTaskDefinitionFamilies" => Some(Self::Read),
+            "CreateService" | "UpdateService" | "DeleteService" => Some(Self::ServiceModify),
+            "DescribeServices" | "ListServices" => Some(Self::ServiceRead),
+            "ListServiceDeployments" | "DescribeServiceDeployments" | "DescribeServiceRevisions" => {
+                Some(Self::DeploymentRead)
+            }
+            "ListClusters" | "DescribeClusters" => Some(Self::ClusterRead),
+            "TagResource" => Some(Self::TagModify),
             _ => None,
         }
     }
@@ -81,7 +98,10 @@ impl Bucket {
     fn size(self) -> (f64, f64) {
         match self {
             Self::Modify => (20.0, 1.0),
-            Self::Read => (50.0, 20.0),
+            Self::Read | Self::DeploymentRead | Self::ClusterRead => (50.0, 20.0),
+            Self::ServiceModify => (50.0, 5.0),
+            Self::ServiceRead => (100.0, 20.0),
+            Self::TagModify => (20.0, 10.0),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! ECS's calls about task definitions.
+//! ECS's calls about task definitions, and where the others are.
 //!
 //! Knows: what each call reads and writes. Must not know: how it came here, or what may go wrong on the way.
 
@@ -6,9 +6,9 @@ use crate::World;
 use crate::world::answer::{Answer, ServiceError, page};
 use crate::world::input::Input;
 use crate::world::members::{list, strings};
-use crate::world::register;
 use crate::world::state::{Place, Revision, State, Status};
 use crate::world::{Caller, Rules};
+use crate::world::{cluster, register, service_lists, services};
 use ecs_sidecar_core::json::{Value, quote};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -31,7 +31,11 @@ pub(crate) fn deed(operation: &str) -> Option<Deed> {
         "DescribeTaskDefinition" => Deed::Read(describe),
         "ListTaskDefinitions" => Deed::Read(list_revisions),
         "ListTaskDefinitionFamilies" => Deed::Read(list_families),
-        _ => return None,
+        _ => {
+            return cluster::deed(operation)
+                .or_else(|| services::deed(operation))
+                .or_else(|| service_lists::deed(operation));
+        }
     })
 }
 
@@ -105,7 +109,7 @@ fn list_revisions(state: &State, caller: &Caller, _: &Rules, input: &Input) -> R
         Some("DESC") => arns.reverse(),
         Some(other) => return Err(bad_parameter(&format!("sort: {other}"))),
     }
-    paged("taskDefinitionArns", arns, input)
+    paged("taskDefinitionArns", arns.iter().map(|arn| quote(arn)).collect(), input, 100)
 }
 
 fn list_families(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {
@@ -125,27 +129,30 @@ fn list_families(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Re
                 && !family.revisions.is_empty()
                 && wanted(family.newest_active().is_some())
         })
-        .map(|((_, name), _)| name.clone());
-    paged("families", families.collect(), input)
+        .map(|((_, name), _)| quote(name));
+    paged("families", families.collect(), input, 100)
 }
 
-fn paged(member: &str, items: Vec<String>, input: &Input) -> Result<Answer, ServiceError> {
+/// A page of items that are JSON already; `usual` is how many there are on one if the request does not say.
+pub(crate) fn paged(member: &str, items: Vec<String>, input: &Input, usual: usize) -> Result<Answer, ServiceError> {
     let size = match input.number("maxResults") {
-        None => 100,
-        Some(size @ 1..=100) => usize::try_from(size).unwrap_or(100),
+        None => usual,
+        Some(size @ 1..=100) => usize::try_from(size).unwrap_or(usual),
         Some(size) => return Err(bad_parameter(&format!("maxResults: {size} is not between 1 and 100"))),
     };
     // A token is good for the question that it was given for; only how much is wanted at once may change.
-    let part = |name: &&str| format!("{name}={:?};", input.text(name));
-    let asked: String = ["familyPrefix", "status", "sort"].iter().map(part).collect();
-    let hash: String = Sha256::digest(asked).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    let members = input.json().map(Value::members).into_iter().flatten();
+    let question = members.filter(|(name, value)| !["maxResults", "nextToken"].contains(&&**name) && !value.is_null());
+    let mut asked: Vec<String> = question.map(|(name, value)| format!("{name}={};", value.raw())).collect();
+    asked.sort();
+    let hash: String = Sha256::digest(asked.concat()).iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     let mark = format!("{member}-{hash}-");
     let invalid = || bad_parameter("Invalid token");
     let token = input.text("nextToken");
     let token = token.as_deref().map(|token| token.strip_prefix(&mark).ok_or_else(invalid)).transpose()?;
     let (items, next) = page(items, token, size, invalid)?;
     let next = next.map(|token| format!(",\"nextToken\":{}", quote(&format!("{mark}{token}")))).unwrap_or_default();
-    Ok(Answer(format!("{{{}:{}{next}}}", quote(member), strings(items))))
+    Ok(Answer(format!("{{{}:{}{next}}}", quote(member), list(items))))
 }
 
 fn bad_parameter(message: &str) -> ServiceError {
@@ -157,7 +164,7 @@ fn no_such() -> ServiceError {
 }
 
 /// Reads `family`, `family:revision` or an ARN with either.
-fn named(place: &Place, name: &str) -> Result<(String, Option<u64>), ServiceError> {
+pub(crate) fn named(place: &Place, name: &str) -> Result<(String, Option<u64>), ServiceError> {
     let short = match name.strip_prefix(&place.arn("ecs", "task-definition/")) {
         Some(short) => short,
         // Somebody else's revision is as good as none.

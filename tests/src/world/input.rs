@@ -81,6 +81,8 @@ impl Input {
     /// What the request is about, for the log; whatever member says so.
     pub(crate) fn target(&self) -> String {
         let names = [
+            "serviceName",
+            "service",
             "family",
             "taskDefinition",
             "familyPrefix",
@@ -92,9 +94,16 @@ impl Input {
             "logGroupNamePrefix",
             "TableName",
             "FunctionName",
+            "resourceArn",
+            "clusterName",
         ];
-        let named = names.iter().find_map(|name| self.text(name));
-        named.map(|target| target.rsplit('/').next().unwrap_or_default().to_owned()).unwrap_or_default()
+        // Some name several at once, in one cluster.
+        let lists = ["services", "clusters", "serviceDeploymentArns", "serviceRevisionArns"];
+        let named = names.iter().find_map(|name| self.text(name)).map(|name| vec![name]);
+        let named = named.or_else(|| lists.iter().map(|name| self.texts(name)).find(|names| !names.is_empty()));
+        let named = named.or_else(|| self.text("cluster").map(|name| vec![name])).unwrap_or_default();
+        let short = |name: &String| name.rsplit('/').next().unwrap_or_default().to_owned();
+        named.iter().map(short).collect::<Vec<_>>().join(",")
     }
 }
 

@@ -25,6 +25,11 @@ impl Members {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| &**value)
     }
 
+    /// Names and values in their order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+
     /// Sets a member where it stands, or behind all others.
     pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
         match self.0.iter_mut().find(|(key, _)| key == name) {

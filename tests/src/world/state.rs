@@ -1,8 +1,11 @@
-//! What exists in the world: families and revisions, roles, repositories, queues, tables.
+//! What exists in the world: families and revisions, clusters and services, roles, repositories, queues, tables.
 //!
 //! Knows: who owns what. Must not know: requests. Cheap to clone, because every write keeps the state before it.
 
 use crate::world::dynamodb::table::Table;
+use crate::world::members::Members;
+use crate::world::rules::Rule;
+use crate::world::service::Service;
 use crate::{Event, Image, Message};
 use bytes::Bytes;
 use rpds::{RedBlackTreeMapSync, VectorSync};
@@ -149,6 +152,12 @@ impl std::fmt::Debug for Function {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct State {
     pub(crate) families: RedBlackTreeMapSync<(Place, String), Arc<Family>>,
+    /// What was said of clusters.
+    pub(crate) clusters: RedBlackTreeMapSync<(Place, String), Members>,
+    /// By cluster and name.
+    pub(crate) services: RedBlackTreeMapSync<(Place, String, String), Arc<Service>>,
+    /// How many deployments and the like have been given a number.
+    pub(crate) numbers: u64,
     /// By account and friendly name: IAM knows no Regions.
     pub(crate) roles: RedBlackTreeMapSync<(String, String), Arc<Role>>,
     /// ARNs of policies that can be attached.
@@ -172,6 +181,12 @@ pub(crate) struct State {
     /// Those that somebody made.
     pub(crate) buses: BTreeSet<(Place, String)>,
     pub(crate) events: VectorSync<Event>,
+    /// By bus and name.
+    pub(crate) rules: BTreeMap<(Place, String, String), Rule>,
+    /// Targets in JSON by group and name.
+    pub(crate) schedules: BTreeMap<(Place, String, String), String>,
+    /// Definitions of state machines by name.
+    pub(crate) machines: BTreeMap<(Place, String), String>,
     pub(crate) functions: BTreeMap<(Place, String), Arc<Function>>,
     /// Days of retention by name.
     pub(crate) log_groups: BTreeMap<(Place, String), Option<i64>>,
@@ -187,6 +202,28 @@ impl State {
 
     pub(crate) fn family(&self, place: &Place, name: &str) -> Option<&Family> {
         self.families.get(&(place.clone(), name.to_owned())).map(|family| &**family)
+    }
+
+    pub(crate) fn service(&self, place: &Place, cluster: &str, name: &str) -> Option<&Service> {
+        self.services.get(&(place.clone(), cluster.to_owned(), name.to_owned())).map(|service| &**service)
+    }
+
+    /// The service that is named in an ARN of that kind: its own, or that of something of it.
+    pub(crate) fn service_of(&self, place: &Place, kind: &str, arn: &str) -> Option<&Service> {
+        let mut parts = arn.strip_prefix(&place.arn("ecs", kind))?.strip_prefix('/')?.split('/');
+        self.service(place, parts.next()?, parts.next()?)
+    }
+
+    /// The services in a cluster by name, those that were deleted included.
+    pub(crate) fn services_in<'a>(&'a self, place: &'a Place, cluster: &'a str) -> impl Iterator<Item = &'a Service> {
+        let first = (place.clone(), cluster.to_owned(), String::new());
+        let from_there = self.services.range(first..).map(|(_, service)| &**service);
+        from_there.take_while(move |service| service.place == *place && service.cluster == cluster)
+    }
+
+    pub(crate) fn put_service(&mut self, service: Service) {
+        let key = (service.place.clone(), service.cluster.clone(), service.name.clone());
+        self.services.insert_mut(key, Arc::new(service));
     }
 
     pub(crate) fn family_mut(&mut self, place: &Place, name: &str) -> &mut Family {

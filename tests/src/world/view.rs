@@ -29,6 +29,28 @@ impl fmt::Debug for RevisionView {
     }
 }
 
+/// A service, for asserting.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ServiceView {
+    /// Its ARN.
+    pub arn: String,
+    /// Name of its cluster.
+    pub cluster: String,
+    /// Its name.
+    pub name: String,
+    /// ARN of the revision that it is to run, if it has one.
+    pub task_definition: Option<String>,
+    /// Id of the newest deployment.
+    pub deployment: Option<String>,
+    /// Status of the newest service deployment, in ECS's word.
+    pub course: Option<&'static str>,
+    /// All that was said of it but for the task definition and the tags, an object in JSON: what an update of the task
+    /// definition must leave as it is. It includes what DescribeServices tells only of deployments.
+    pub configuration: String,
+    /// The service as DescribeServices answers it with its tags.
+    pub text: String,
+}
+
 /// A message that was sent to a queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {

@@ -156,7 +156,7 @@ fn a_call_that_is_not_modelled_says_so() {
     let world = World::new();
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let client = aws_sdk_ecs::Client::new(&world.sdk_config());
-    let error = runtime.block_on(client.list_clusters().send()).unwrap_err();
+    let error = runtime.block_on(client.list_account_settings().send()).unwrap_err();
     let code = aws_sdk_ecs::error::ProvideErrorMetadata::code(&error);
     assert_eq!(code, Some("UnknownOperationException"));
 }

@@ -54,8 +54,19 @@ impl Machine {
         let variables: Vec<(&str, &str)> = variables.iter().copied().chain(own).collect();
         let stage = Stage::with_table(&variables);
         assert_eq!((stage.world.add_queue("families"), stage.world.add_queue("sweeps")), (families, sweeps));
+        Self::around(stage)
+    }
+
+    /// Nothing is on its way.
+    fn around(stage: Stage) -> Self {
         let (handler, sweep) = functions(&stage);
         Self { stage, handler, sweep, agenda: BTreeMap::new(), counter: Cell::new(0), dead: Vec::new() }
+    }
+
+    /// A machine of its own in a world that is as this one's is now, with functions that are freshly started. What is on
+    /// its way here is not there.
+    pub(crate) fn fork(&self) -> Self {
+        Self::around(self.stage.fork())
     }
 
     /// Families `web-0000` and so on, each with one revision that asks for a sidecar.
@@ -140,6 +151,17 @@ impl Machine {
     pub(crate) fn event(&mut self, family: &str) {
         let (queue, body) = ("families", json!({ "name": "RegisterTaskDefinition", "family": family }).to_string());
         self.put(self.now(), Happening::Message { queue, body, receives: 0 });
+    }
+
+    /// An event comes, as a rule hands it to the queue.
+    pub(crate) fn tell(&mut self, event: &Value) {
+        let (queue, body) = ("families", event.to_string());
+        self.put(self.now(), Happening::Message { queue, body, receives: 0 });
+    }
+
+    /// Invokes the function by hand, or with one event beside the queue.
+    pub(crate) async fn invoke(&self, input: &Value) -> Value {
+        self.handler.handle(input, INVOCATION).await.unwrap()
     }
 
     /// How many messages of a queue are on their way.

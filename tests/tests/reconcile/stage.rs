@@ -1,6 +1,7 @@
 //! A world with a family, its roles and the image, and a reconciler that plays the deployed function in it.
 
 use aws_types::SdkConfig;
+use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_aws::table::Table;
@@ -55,15 +56,25 @@ impl Deployment {
     /// Runs a whole reconcile of another function, as it may happen between any two calls of this one.
     pub(crate) fn reconcile_elsewhere(&self, world: &World) {
         let other = self.start(world);
-        let run = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        elsewhere(async move {
             let family = "web".parse().unwrap();
-            runtime
-                .block_on(other.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()))
-                .unwrap();
-        };
-        std::thread::spawn(run).join().unwrap();
+            other.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
+        });
     }
+
+    /// The same for a look at a service, named by its ARN.
+    pub(crate) fn roll_out_elsewhere(&self, world: &World, service: &str) {
+        let (other, service) = (self.start(world), service.parse().unwrap());
+        elsewhere(async move {
+            other.roll_out(&service, None, RolloutAction::Move, Deadline::none()).await.unwrap();
+        });
+    }
+}
+
+/// Runs something to its end beside whoever waits for it.
+fn elsewhere(work: impl Future<Output = ()> + Send + 'static) {
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    std::thread::spawn(move || runtime().block_on(work)).join().unwrap();
 }
 
 impl Stage {

@@ -87,6 +87,18 @@ impl Work<'_> {
             }
             self.state.enter_rows();
         }
+        if self.state.phase == Phase::Rows {
+            self.rows_that_are_due().await?;
+            self.state.enter_services();
+        }
+        if self.sweeper.settings.rollout.is_some() {
+            self.services().await?;
+        }
+        self.flush().await
+    }
+
+    /// Looks through the rows, whatever ECS lists.
+    async fn rows_that_are_due(&mut self) -> Result<(), Stop> {
         let mut families: Vec<String> = self.rows.keys().cloned().collect();
         families.sort();
         families.retain(|family| self.state.after.as_ref().is_none_or(|after| family > after));
@@ -99,7 +111,7 @@ impl Work<'_> {
             }
             self.state.after = Some(family);
         }
-        self.flush().await
+        Ok(())
     }
 
     /// All families that have an ACTIVE revision, with the number of the newest one where the listing has it. Whoever goes
@@ -139,7 +151,7 @@ impl Work<'_> {
     }
 
     /// Stops where there is no time for what may take that long.
-    fn allow(&self, needed: Duration) -> Result<(), Stop> {
+    pub(super) fn allow(&self, needed: Duration) -> Result<(), Stop> {
         if self.deadline.leaves(needed) { Ok(()) } else { Err(Stop::GoesOn(SOON)) }
     }
 
@@ -159,6 +171,11 @@ impl Work<'_> {
         if !self.queued.insert(family.to_owned()) {
             return Ok(());
         }
+        self.queue_message(look_at(&name, 0, Urgency::Sweep)).await
+    }
+
+    /// Sends a message when its slot comes.
+    pub(super) async fn queue_message(&mut self, message: String) -> Result<(), Stop> {
         let now = self.sweeper.clients.clock.milliseconds();
         let slot = self.state.next_slot.max(now);
         if slot - now > AHEAD {
@@ -166,7 +183,7 @@ impl Work<'_> {
         }
         self.allow(CALL)?;
         let seconds = u32::try_from((slot - now) / 1000).unwrap_or(LONGEST_DELAY);
-        self.pending.push((look_at(&name, 0, Urgency::Sweep), seconds));
+        self.pending.push((message, seconds));
         self.state.next_slot = slot + self.sweeper.step();
         self.state.queued += 1;
         if self.pending.len() == BATCH { self.flush().await } else { Ok(()) }

@@ -86,6 +86,24 @@ pub struct Spec {
     /// What is done where the log group is missing.
     #[serde(default)]
     pub log_group: LogGroupRule,
+    /// What runs the patched revision.
+    #[serde(default)]
+    pub rollout: Rollout,
+}
+
+/// What runs the patched revision, as far as the stack lets the operator see to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "camelCase", deny_unknown_fields, default)]
+pub struct Rollout {
+    /// Whether services are moved to it. `true` moves none where the stack's parameter RolloutServices is off.
+    pub services: bool,
+}
+
+impl Default for Rollout {
+    fn default() -> Self {
+        Self { services: true }
+    }
 }
 
 /// Whether definitions have to ask for the sidecar.

@@ -12,8 +12,8 @@ mod validate;
 pub use advice::{Advice, advice};
 pub use document::{
     Application, Architecture, CacheRuleWish, Capacity, Ceiling, Dependency, Image, LogConfiguration, LogGroupRule,
-    Logging, Metadata, MissingLogGroup, Mode, NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Selector,
-    Spec, Target, Updates, Variable,
+    Logging, Metadata, MissingLogGroup, Mode, NetworkModeName, Permissions, PermissionsMode, Pin, Policy, Rollout,
+    Selector, Spec, Target, Updates, Variable,
 };
 
 #[cfg(feature = "schema")]

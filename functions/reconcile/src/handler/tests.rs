@@ -72,9 +72,9 @@ fn the_line_names_role_and_policy_of_each_grant() {
 async fn a_panic_is_a_failure_of_its_family_and_quotes_nothing() {
     for until in [None, Some(Instant::now() + Duration::from_secs(60))] {
         let work = async { std::panic::resume_unwind(Box::new("hunter2")) };
-        let failure = contained(&family(), until, work).await.expect_err("it panicked");
+        let failure = contained::<Report>(family().as_str(), until, work).await.expect_err("it panicked");
         assert_eq!(failure.label(), "panicked");
-        let line = logged(|| log_failure(&family(), &failure, "by hand", INVOCATION));
+        let line = logged(|| log_failure(family().as_str(), &failure, "by hand", INVOCATION));
         assert_eq!((&line["kind"], &line["family"]), (&json!("panicked"), &json!("web")));
         assert!(!line.to_string().contains("hunter2"), "{line}");
     }

@@ -11,10 +11,12 @@ fn home() -> Home {
     }
 }
 
-fn meaning(input: &Value) -> Meaning {
+pub(super) fn meaning(input: &Value) -> Meaning {
     match read(input, &home()).expect("an event") {
         Trigger::Event(event) => event.meaning,
-        Trigger::ByHand { .. } | Trigger::Batch(_) => unreachable!("not an event: {input}"),
+        Trigger::ByHand { .. } | Trigger::ServiceByHand { .. } | Trigger::Batch(_) => {
+            unreachable!("not an event: {input}")
+        }
     }
 }
 
@@ -80,7 +82,9 @@ fn failed_calls_own_calls_and_other_calls_are_ignored() {
 fn another_account_or_region_is_not_ours_to_look_at() {
     let unclear = |more| match meaning(&transformed(&more)) {
         Meaning::Unclear(problem) => problem,
-        Meaning::Look(_) | Meaning::Ignore(_) => unreachable!("understood"),
+        Meaning::Look(_) | Meaning::LookAtService(..) | Meaning::Stopped(_) | Meaning::Ignore(_) => {
+            unreachable!("understood")
+        }
     };
     assert_eq!(unclear(json!({ "account": "444455556666" })), Problem::OtherAccount);
     assert_eq!(unclear(json!({ "region": "us-east-1" })), Problem::OtherRegion);
@@ -105,8 +109,7 @@ fn a_record_is_read_bare_and_inside_an_event_with_or_without_its_halves() {
     empty["requestParameters"] = Value::Null;
     empty["responseElements"] = Value::Null;
     assert_eq!(meaning(&event(&empty)), Meaning::Unclear(Problem::NoFamily));
-    let native =
-        json!({ "source": "aws.ecs", "detail-type": "ECS Deployment State Change", "detail": { "eventName": "X" } });
+    let native = json!({ "source": "aws.ecs", "detail-type": "ECS Service Action", "detail": { "eventName": "X" } });
     assert_eq!(meaning(&native), Meaning::Ignore(Ignored::OtherCall));
 }
 

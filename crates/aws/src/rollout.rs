@@ -1,0 +1,388 @@
+//! One service, from what is seen to what is told.
+//!
+//! Knows: in which order a service is looked at, moved and noted. Must not know: what woke it, and when a service may be
+//! moved; core decides that.
+//!
+//! The move is noted before it is made: an invocation that dies leaves a move that nobody confirmed, and the next look
+//! makes it again, which does nothing where it was made.
+
+mod slots;
+
+use crate::clients::CALL;
+use crate::deadline::Deadline;
+use crate::error::Error;
+use crate::gap;
+use crate::reconcile::Reconciler;
+use crate::rows::Row;
+use crate::service_rows::ServiceRow;
+use crate::services::{ServiceRef, Updated};
+use crate::settings::{ServiceMoves, Writes};
+use crate::standing::Standing;
+use crate::succession::successor;
+use crate::table::Table;
+use ecs_sidecar_core::definition::TaskDefinition;
+use ecs_sidecar_core::ids::{Arn, Family};
+use ecs_sidecar_core::normalize::canonical;
+use ecs_sidecar_core::observed::Registrar;
+use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_core::receipt;
+use ecs_sidecar_core::rollout::{
+    Circumstances, DEPLOYING_AGAIN, Decided, Deed, Ended, History, Move, RolloutReason, Service, ServiceReport,
+    ServiceState, Successor, decide,
+};
+use ecs_sidecar_core::state::State;
+use futures_util::future::{try_join, try_join3};
+
+/// How often a service is looked at before it is left for later.
+const ROUNDS: u32 = 3;
+
+/// After how many seconds a service is looked at again that others write as well.
+const SOON: u32 = 5;
+
+/// The same where AWS wants to be left alone.
+const SLOW: u32 = 15;
+
+/// The same where all slots are taken: deployments last for minutes.
+const AT_ONCE: u32 = 300;
+
+/// What is waited for longer than this is left to a sweep, in seconds; no message waits for hours.
+pub(crate) const LONG: u32 = 2 * 3600;
+
+/// How many calls an act on a service makes.
+const CALLS: u32 = 6;
+
+/// What may be done with a service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RolloutAction {
+    /// Move it, if it is to be.
+    Move,
+    /// The same, and a move that ended badly may be tried again: a person asks.
+    Retry,
+    /// Report what would be done.
+    Plan,
+}
+
+/// A service as it was seen, and what is known beside it.
+#[derive(Clone)]
+struct View {
+    service: Service,
+    row: ServiceRow,
+    standing: Standing,
+    family: Option<Family>,
+    decided: Decided,
+    /// Somebody else's revision that the last move overtook, whoever made that having died before it looked.
+    overtaken: Option<Arn>,
+}
+
+impl Reconciler {
+    /// Brings a service to the revision that was patched for it, or tells why not.
+    ///
+    /// Guarantees: of a service, nothing but `taskDefinition` is ever changed. It is moved to a revision alone that the
+    /// operator registered, that is ACTIVE, and that differs from the service's by what was injected and nothing else.
+    /// A deployment that somebody else begins just before ours is given back. Called twice, the second call moves
+    /// nothing. `by` is who changed the service, as an event named him: it is told, and decides nothing.
+    /// Assumptions: `DescribeServices`, `ListServiceDeployments`, `DescribeServiceRevisions`, `DescribeTaskDefinition`,
+    /// `UpdateService`; the operator's table, without which no service is moved.
+    /// Errors: those of the calls. The same call later continues where this one stopped.
+    pub async fn roll_out(
+        &self,
+        service: &ServiceRef,
+        by: Option<&str>,
+        action: RolloutAction,
+        deadline: Deadline,
+    ) -> Result<ServiceReport, Error> {
+        let (Some(table), Some(moves)) = (&self.clients().table, &self.settings().rollout) else {
+            return Ok(ServiceReport::without_decision(service.arn().as_str(), "off"));
+        };
+        for _ in 0..ROUNDS {
+            if !deadline.leaves(CALL) {
+                break;
+            }
+            let view = match Box::pin(self.view(table, moves, service, by, action)).await {
+                Ok(Some(view)) => view,
+                Ok(None) => return self.forget_gone(table, service).await,
+                Err(error) if error.is_throttled() => return Ok(throttled(service, table).await),
+                Err(error) => return Err(error),
+            };
+            let writes = action != RolloutAction::Plan && self.settings().writes == Writes::Allowed;
+            if !writes {
+                return Ok(ServiceReport::new(service.arn().as_str(), &view.decided, "nothing"));
+            }
+            let done = match (&view.overtaken, view.decided.deed.clone()) {
+                (Some(theirs), _) => {
+                    let kept = view.decided.clone();
+                    Box::pin(self.give_back(table, service, &view, theirs, (kept, "nothing"))).await
+                }
+                (None, Deed::Move(wanted)) if deadline.leaves(CALL * CALLS) => {
+                    Box::pin(self.move_service(table, moves, service, &view, wanted)).await
+                }
+                (None, Deed::Move(_)) => break,
+                (None, Deed::Nothing | Deed::Again(_)) => {
+                    self.note_service(table, service, &view, view.decided.clone(), "nothing").await
+                }
+            };
+            match done {
+                Ok(Some(report)) => return Ok(report),
+                // Somebody wrote the row or the service: once more.
+                Ok(None) => {}
+                Err(error) if error.is_throttled() => return Ok(throttled(service, table).await),
+                Err(error) => return Err(error),
+            }
+        }
+        let mut report = ServiceReport::without_decision(service.arn().as_str(), "nothing");
+        (report.reason, report.again_in_seconds) = (Some(RolloutReason::Contended), Some(SOON));
+        Ok(report)
+    }
+
+    /// Looks and decides. `None`: there is no such service.
+    async fn view(
+        &self,
+        table: &Table,
+        moves: &ServiceMoves,
+        service: &ServiceRef,
+        by: Option<&str>,
+        action: RolloutAction,
+    ) -> Result<Option<View>, Error> {
+        let services = &self.clients().services;
+        let (seen, row, standing) =
+            try_join3(services.describe(service), table.service_row(service), self.stands()).await?;
+        let Some(seen) = seen else { return Ok(None) };
+        let mut history = row.history.clone();
+        if let Some(by) = by {
+            history.changed_by = Some(by.to_owned());
+        }
+        if action == RolloutAction::Retry {
+            history = history.forgiven();
+        }
+        let family = seen.task_definition.as_ref().and_then(Arn::revision).map(|(family, _)| family);
+        let family_row = match &family {
+            Some(family) => Some(table.row(family).await?),
+            None => None,
+        };
+        let rolled_back = self.rolled_back(service, &seen, &history).await?;
+        let overtaken = self.overtaken(service, &seen, &row).await?;
+        let circumstances = Circumstances {
+            successor: &succeeds(&seen, family_row.as_ref()),
+            policy_allows: policy_allows(&standing, family_row.as_ref()),
+            rolled_back: rolled_back.as_deref(),
+            window: &moves.window,
+            now: self.clients().clock.now(),
+        };
+        let decided = decide(&seen, &history, circumstances);
+        let (label, reason) = (decided.state.label(), decided.reason.label());
+        tracing::debug!(service = service.arn().as_str(), state = label, reason, "decided");
+        Ok(Some(View { service: seen, row, standing, family, decided, overtaken }))
+    }
+
+    /// ECS's words on the rollback of the last move, where the service points at what it was moved from.
+    async fn rolled_back(&self, of: &ServiceRef, seen: &Service, history: &History) -> Result<Option<String>, Error> {
+        let Some(last) = history.last.as_ref().filter(|_| history.is_set_back(seen)) else { return Ok(None) };
+        if let Some(words) = seen.failed(&last.to) {
+            return Ok(Some(words));
+        }
+        self.clients().services.rolled_back(of, &last.to, last.at).await
+    }
+
+    /// What the last move overtook, where it was made and nobody noted what came of it.
+    async fn overtaken(&self, of: &ServiceRef, seen: &Service, row: &ServiceRow) -> Result<Option<Arn>, Error> {
+        let pins = seen.task_definition.as_ref();
+        let unfinished = |last: &&Move| row.state == Some(ServiceState::Moving) && !last.confirmed;
+        match row.history.last.as_ref().filter(unfinished).filter(|last| pins == Some(&last.to)) {
+            Some(last) => self.clients().services.overtaken(of, last).await,
+            None => Ok(None),
+        }
+    }
+
+    /// Gives a service back what somebody else had it deploy just before it was moved. What was decided, and its outcome,
+    /// stand if ECS will not have it.
+    async fn give_back(
+        &self,
+        table: &Table,
+        service: &ServiceRef,
+        view: &View,
+        theirs: &Arn,
+        (kept, outcome): (Decided, &'static str),
+    ) -> Result<Option<ServiceReport>, Error> {
+        let (waiting, contended) = (ServiceState::Waiting, RolloutReason::Contended);
+        let history = kept.history.clone();
+        let message = contended.meaning().to_owned();
+        let given = Decided { state: waiting, reason: contended, message, deed: Deed::Again(SOON), history };
+        if view.standing.switch.paused {
+            // It is not noted, so that whoever looks next finds it again.
+            let held = Decided { reason: RolloutReason::Paused, deed: Deed::Nothing, ..given };
+            return Ok(Some(ServiceReport::new(service.arn().as_str(), &held, "nothing")));
+        }
+        match self.clients().services.update(service, theirs).await? {
+            Updated::Done => self.note_service(table, service, view, given, "nothing").await,
+            Updated::Refused(_) => self.note_service(table, service, view, kept, outcome).await,
+            Updated::Gone => self.forget_gone(table, service).await.map(Some),
+        }
+    }
+
+    /// Moves a service, if it still may be. `None`: it is not any more what it was seen to be.
+    async fn move_service(
+        &self,
+        table: &Table,
+        moves: &ServiceMoves,
+        service: &ServiceRef,
+        view: &View,
+        wanted: Move,
+    ) -> Result<Option<ServiceReport>, Error> {
+        let holds = |state, reason: RolloutReason, words: &str, deed| {
+            let message = format!("{} {words}", reason.meaning()).trim_end().to_owned();
+            Decided { state, reason, message, deed, history: view.decided.history.clone() }
+        };
+        if view.standing.switch.paused {
+            let words = view.standing.switch.because.as_deref().unwrap_or_default();
+            let decided = holds(ServiceState::Waiting, RolloutReason::Paused, words, Deed::Nothing);
+            return self.note_service(table, service, view, decided, "nothing").await;
+        }
+        if let Some(reason) = self.is_no_replacement(&wanted).await? {
+            let decided = holds(ServiceState::Left, reason, "", Deed::Nothing);
+            return self.note_service(table, service, view, decided, "nothing").await;
+        }
+        if !table.take_slot(service, moves.at_once).await? {
+            let decided = holds(ServiceState::Waiting, RolloutReason::AtOnce, "", Deed::Again(AT_ONCE));
+            return self.note_service(table, service, view, decided, "nothing").await;
+        }
+        let now = self.clients().clock.now();
+        let begun = Decided { history: view.decided.history.moved(wanted.clone()), ..view.decided.clone() };
+        let told = view.row.told(&begun, view.family.as_ref().map(Family::as_str), now);
+        let Some(row) = table.put_service_row(&told).await? else {
+            // Whoever wrote it may be moving the service, by the same slot.
+            if table.service_row(service).await?.state != Some(ServiceState::Moving) {
+                table.free_slot(service).await?;
+            }
+            return Ok(None);
+        };
+        if let Some(news) = &self.clients().news {
+            news.tell_service(&view.row, &row).await;
+        }
+        // The last look before the call that nobody can take back: a newer deployment wins.
+        let services = &self.clients().services;
+        if services.describe(service).await?.as_ref() != Some(&view.service) {
+            return Ok(None);
+        }
+        let view = View { row, ..view.clone() };
+        let (decided, outcome) = match services.update(service, &wanted.to).await? {
+            Updated::Gone => return self.forget_gone(table, service).await.map(Some),
+            Updated::Refused(said) => {
+                let ended = Ended::new(RolloutReason::UpdateRefused, &said.to_string());
+                let history = History { ended: Some(ended), ..begun.history.clone() };
+                let refused =
+                    holds(ServiceState::Quarantined, RolloutReason::UpdateRefused, &said.to_string(), Deed::Nothing);
+                (Decided { history, ..refused }, "refused")
+            }
+            Updated::Done => {
+                let theirs = services.overtaken(service, &wanted).await?;
+                let history = begun.history.moved(Move { confirmed: true, ..wanted });
+                let moved = (Decided { deed: Deed::Again(DEPLOYING_AGAIN), history, ..begun.clone() }, "moved");
+                if let Some(theirs) = theirs {
+                    return self.give_back(table, service, &view, &theirs, moved).await;
+                }
+                moved
+            }
+        };
+        let report = self.note_service(table, service, &view, decided.clone(), outcome).await?;
+        // The deed is done, whoever wrote the row meanwhile.
+        Ok(report.or_else(|| Some(ServiceReport::new(service.arn().as_str(), &decided, outcome))))
+    }
+
+    /// Why a revision is no replacement of another one, if it is none.
+    async fn is_no_replacement(&self, wanted: &Move) -> Result<Option<RolloutReason>, Error> {
+        let ecs = &self.clients().ecs;
+        let (from, to) = try_join(ecs.describe(wanted.from.as_str()), ecs.describe(wanted.to.as_str())).await?;
+        let (Some(from), Some(to)) = (from, to) else { return Ok(Some(RolloutReason::TargetGone)) };
+        let ours = gap::registrar(&to, &self.clients().role) == Registrar::Operator;
+        if !ours || to.described().status.as_deref() != Some("ACTIVE") {
+            return Ok(Some(RolloutReason::TargetGone));
+        }
+        Ok((owners(&from) != owners(&to)).then_some(RolloutReason::ContentDiffers))
+    }
+
+    /// Notes what came of a look, and gives the slot back where no move is under way. `None`: somebody wrote the row
+    /// meanwhile.
+    async fn note_service(
+        &self,
+        table: &Table,
+        service: &ServiceRef,
+        view: &View,
+        decided: Decided,
+        outcome: &'static str,
+    ) -> Result<Option<ServiceReport>, Error> {
+        let now = self.clients().clock.now();
+        let mut report = ServiceReport::new(service.arn().as_str(), &decided, outcome);
+        // What waits for hours waits in the table.
+        report.again_in_seconds =
+            report.again_in_seconds.filter(|seconds| *seconds <= LONG).map(|seconds| seconds.min(900));
+        let passing = matches!(decided.reason, RolloutReason::NotPatched | RolloutReason::FamilyPending);
+        if passing && !view.row.is_stored() {
+            // Most services are none of ours, and make no rows.
+            return Ok(Some(report));
+        }
+        if view.row.state == Some(ServiceState::Moving) && decided.state != ServiceState::Moving {
+            table.free_slot(service).await?;
+        }
+        let told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
+        if !told.is_news(&view.row, now) {
+            return Ok(Some(report));
+        }
+        let Some(after) = table.put_service_row(&told).await? else { return Ok(None) };
+        if let Some(news) = &self.clients().news {
+            news.tell_service(&view.row, &after).await;
+        }
+        Ok(Some(report))
+    }
+
+    /// There is no such service any more, so nothing is to be known of it.
+    async fn forget_gone(&self, table: &Table, service: &ServiceRef) -> Result<ServiceReport, Error> {
+        let row = table.service_row(service).await?;
+        if row.is_stored() {
+            table.free_slot(service).await?;
+            table.forget_service(&row).await?;
+        }
+        Ok(ServiceReport::without_decision(service.arn().as_str(), "gone"))
+    }
+}
+
+/// What replaces the revision that a service pins.
+fn succeeds(service: &Service, row: Option<&Row>) -> Successor {
+    let (Some(pins), Some(row)) = (&service.task_definition, row) else { return Successor::None };
+    if let Some(to) = successor(&row.told.successors, pins) {
+        return Successor::Revision(to);
+    }
+    let Some((_, number)) = pins.revision() else { return Successor::None };
+    let passes = |label: &str| Reason::ALL.iter().any(|reason| reason.label() == label && reason.passes());
+    let under_way = row.state == Some(State::Pending) && row.told.reason.as_deref().is_none_or(passes);
+    match row.told.newest {
+        Some(newest) if newest < number || newest == number && under_way => Successor::Pending,
+        Some(_) => Successor::None,
+        // Nobody has looked at the family since, or at all.
+        None => Successor::Pending,
+    }
+}
+
+/// Whether the policy that decided of the family lets services be moved. One that is gone takes its sidecars with it,
+/// also from what runs.
+fn policy_allows(standing: &Standing, row: Option<&Row>) -> bool {
+    let policy = row.and_then(|row| row.told.policy.as_deref());
+    let policy = policy.and_then(|name| standing.plan.policies.iter().find(|policy| policy.name() == name));
+    policy.is_none_or(|policy| policy.spec.rollout.services)
+}
+
+/// What a definition's owner wrote of it, in a form that can be compared.
+fn owners(definition: &TaskDefinition) -> String {
+    match receipt::undo(definition) {
+        Ok(Some(undone)) => canonical(&undone.source),
+        // A receipt that cannot be read belongs to the definition as anything else does.
+        Ok(None) | Err(_) => canonical(definition),
+    }
+}
+
+/// What is told where AWS wants to be left alone.
+async fn throttled(service: &ServiceRef, table: &Table) -> ServiceReport {
+    table.slow_down().await;
+    let mut report = ServiceReport::without_decision(service.arn().as_str(), "nothing");
+    (report.reason, report.again_in_seconds) = (Some(RolloutReason::Throttled), Some(SLOW));
+    report
+}
