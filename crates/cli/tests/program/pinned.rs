@@ -3,6 +3,8 @@
 use super::operator::{Operator, arn};
 use serde_json::{Value, json};
 
+const README: &str = include_str!("../../../../README.md");
+
 const RUN_TASK: &str = "arn:aws:scheduler:::aws-sdk:ecs:runTask";
 
 /// A target that runs a task, as EventBridge and Scheduler write it.
@@ -202,6 +204,8 @@ fn what_may_not_be_looked_at_is_named_and_hides_nothing_else() {
         (&["ListStateMachines"], "states:ListStateMachines", &["target job", "schedule daily"]),
         (&["DescribeStateMachine"], "states:DescribeStateMachine", &["target job", "schedule daily"]),
     ] {
+        let (_, operation) = action.split_once(':').expect("an action");
+        assert!(README.contains(operation), "README says nothing of {action}");
         operator.world.allow_all();
         operations.iter().for_each(|operation| operator.world.deny(operation, None));
         let answer = pinned(&operator, &[]);

@@ -92,4 +92,13 @@ mod tests {
             assert_eq!(quoted(text), wanted);
         }
     }
+
+    #[test]
+    fn aws_is_asked_where_it_was_asked() {
+        let region: Region = "eu-west-1".parse().expect("a Region");
+        let url = Some("http://127.0.0.1:1".to_owned());
+        let asked = AwsArguments { profile: Some("my own".to_owned()), region: None, endpoint_url: url };
+        let wanted = " --region eu-west-1 --profile 'my own' --endpoint-url http://127.0.0.1:1";
+        assert_eq!(where_asked(&region, &asked), wanted);
+    }
 }
