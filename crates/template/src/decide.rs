@@ -16,7 +16,7 @@ use ecs_sidecar_core::ids::RoleRef;
 use ecs_sidecar_core::keys::container;
 use ecs_sidecar_core::names;
 use ecs_sidecar_core::observed::{ImageState, Observed, RoleState};
-use ecs_sidecar_core::plan::{self, Decision, FetchCause, Plan, Settings, plan};
+use ecs_sidecar_core::plan::{self, Decision, Plan, Settings, plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::receipt::{self, Receipt};
 use serde_json::Value;
@@ -76,19 +76,17 @@ impl Look<'_> {
         };
         let mut plan = plan(&self.observed(&definition), self.settings);
         plan.message = self.evaluator.symbols.readable(&plan.message);
-        let (property, todo) = what_to_do(&plan);
         let reason = plan.reason.unwrap_or(Reason::InvalidDefinition);
         match plan.decision {
-            Decision::Inject if missing(&plan).is_none() => {
+            Decision::Inject => {
                 let edits = in_template(&plan.edits);
                 Ok((plan, edits))
             }
             Decision::UpToDate => Ok((plan, Vec::new())),
             Decision::Skip if self.is_left_alone(&plan, &definition) => Ok((plan, Vec::new())),
-            Decision::Inject | Decision::Fetch | Decision::Skip => {
-                let message = missing(&plan).unwrap_or_else(|| plan.message.clone());
-                let reason = if missing(&plan).is_some() { Reason::ImageNotCached } else { reason };
-                refuse(reason, message, property, todo)
+            Decision::Skip | Decision::Fetch => {
+                let (property, todo) = what_to_do(reason);
+                refuse(reason, plan.message, property, todo)
             }
             Decision::Update | Decision::Remove | Decision::Withdraw => {
                 let message = "a container carries the receipt of another sidecar".to_owned();
@@ -152,43 +150,38 @@ impl Look<'_> {
     }
 }
 
-/// What the registry lacks of the image, if it lacks anything.
-fn missing(plan: &Plan) -> Option<String> {
-    let fetch = plan.fetch.as_ref().filter(|fetch| fetch.cause == FetchCause::Missing)?;
-    Some(format!("image {} is not in repository {}", fetch.image, fetch.repository))
+/// The property that a refusal is about, and what to do.
+fn what_to_do(reason: Reason) -> (&'static str, &'static str) {
+    let found = TO_DO.iter().find(|(reasons, _, _)| reasons.contains(&reason));
+    found.map_or(("ContainerDefinitions", "change the definition"), |(_, property, todo)| (property, todo))
 }
 
-/// The property that a refusal is about, and what to do.
-fn what_to_do(plan: &Plan) -> (&'static str, &'static str) {
-    let containers = "ContainerDefinitions";
-    match plan.reason {
-        // Without a reason, an image is to be fetched first.
-        None
-        | Some(
-            Reason::ImageNotCached
-            | Reason::ImageUnreadable
-            | Reason::ImageDigestUnknown
-            | Reason::ImageWouldExpire
-            | Reason::ArchitectureMissing
-            | Reason::CacheRuleMissing
-            | Reason::CachePrefixTaken
-            | Reason::CacheUnavailable
-            | Reason::CacheUnreadable,
-        ) => (
-            containers,
-            "have the image in the private registry first (the operator fetches it for any family that asks)",
-        ),
-        Some(Reason::PermissionsMissing) => ("TaskRoleArn", "add the policy to the role's ManagedPolicyArns"),
-        Some(Reason::RoleNotAllowed) => ("TaskRoleArn", "name a role that the macro's RolePattern has"),
-        Some(Reason::PolicyNotAllowed | Reason::UpstreamNotAllowed) => {
-            (containers, "have whoever runs the macro's stack allow it")
-        }
-        Some(Reason::AsksForUnknownPolicy | Reason::ConflictingRequests) => {
-            ("Tags", "ask for one policy that there is")
-        }
-        Some(_) => (containers, "change the definition"),
-    }
-}
+/// What somebody can do about a refusal, by its reason.
+const TO_DO: [(&[Reason], &str, &str); 5] = [
+    (
+        &[
+            Reason::ImageNotCached,
+            Reason::ImageUnreadable,
+            Reason::ImageDigestUnknown,
+            Reason::ImageWouldExpire,
+            Reason::ArchitectureMissing,
+            Reason::CacheRuleMissing,
+            Reason::CachePrefixTaken,
+            Reason::CacheUnavailable,
+            Reason::CacheUnreadable,
+        ],
+        "ContainerDefinitions",
+        "have the image in the private registry first (the operator fetches it for any family that asks)",
+    ),
+    (&[Reason::PermissionsMissing], "TaskRoleArn", "add the policy to the role's ManagedPolicyArns"),
+    (&[Reason::RoleNotAllowed], "TaskRoleArn", "name a role that the macro's RolePattern has"),
+    (
+        &[Reason::PolicyNotAllowed, Reason::UpstreamNotAllowed],
+        "ContainerDefinitions",
+        "have whoever runs the macro's stack allow it",
+    ),
+    (&[Reason::AsksForUnknownPolicy, Reason::ConflictingRequests], "Tags", "ask for one policy that there is"),
+];
 
 /// A plan's edits as a template can hold them: what nobody knows yet is no part of the receipt.
 fn in_template(edits: &[Edit]) -> Vec<Edit> {

@@ -1,10 +1,12 @@
 """What the deployed macro makes of templates: the contract, and that the operator finds nothing left to do."""
 
 import json
+import re
 import subprocess
 
 import judge
 import pytest
+from harness import template
 from harness.deployed import register_as_cloudformation, register_form
 from harness.families import newest
 from harness.owners import create_log_groups
@@ -102,7 +104,22 @@ def test_what_cannot_be_decided_fails_with_resource_and_property(case, macro, su
     assert all(problem in line for line, problem in zip(lines, case.told["problems"]))
 
 
+README = (REPOSITORY_ROOT / "README.md").read_text()
 TEMPLATE = next(case for case in CASES if case.name == "fargate-closed-vpc").template
+
+
+def test_the_readmes_template_gets_what_the_readme_says(macro, tmp_path):
+    (block,) = re.findall(r"^```yaml\n(Transform: EcsSidecar\n.*?)^```", README, re.DOTALL | re.MULTILINE)
+    (tmp_path / "template.yaml").write_text(block)
+    body = template.load(tmp_path / "template.yaml")
+    body["Parameters"] = {name: {"Type": "String"} for name in ("Memory", "Tag", "PullRoleArn")}
+    body["Resources"]["TaskRole"] = {"Type": "AWS::IAM::Role", "Properties": {}}
+    answer = macro.answer(body, {"Memory": "1024", "Tag": "7", "PullRoleArn": "arn:aws:iam::111122223333:role/pull"})
+    assert answer["status"] == "success", answer["errorMessage"]
+    made = answer["fragment"]["Resources"]
+    assert [container["Name"] for container in made["Task"]["Properties"]["ContainerDefinitions"]] == ["web", "xray-daemon"]
+    assert made["TaskRole"]["Properties"]["ManagedPolicyArns"] == ["arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"]
+    assert made["Batch"] == body["Resources"]["Batch"] and "Transform" not in answer["fragment"]
 
 
 def test_a_transform_inside_of_a_resource_is_refused_with_what_to_do(macro):
