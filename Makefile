@@ -15,11 +15,13 @@ MAKEFLAGS += --no-print-directory
 venv := .venv/bin
 lint_venv := .venv-lint/bin
 example := examples/python-app
-templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml
+cdk := tests/cdk
+templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml infra/cloudformation/macro.yaml
 
 # Builds the functions for an emulator on this machine, and names their zips as tests and demo find them.
 package_here = packages=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
-  export RECONCILE_PACKAGE="$$(echo "$$packages" | sed -n 1p)" SWEEP_PACKAGE="$$(echo "$$packages" | sed -n 2p)"
+  export RECONCILE_PACKAGE="$$(echo "$$packages" | sed -n 1p)" SWEEP_PACKAGE="$$(echo "$$packages" | sed -n 2p)" \
+    MACRO_PACKAGE="$$(echo "$$packages" | sed -n 3p)"
 
 .PHONY: help
 help: ## List the targets
@@ -32,7 +34,7 @@ demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, th
 	@$(package_here) && exec $(venv)/python -m demo --package "$$RECONCILE_PACKAGE" --sweep-package "$$SWEEP_PACKAGE"
 
 .PHONY: package
-package: ## Build dist/reconcile-$(ARCH).zip and dist/sweep-$(ARCH).zip for Lambda
+package: ## Build the zips of the functions for Lambda: dist/reconcile-$(ARCH).zip, sweep, macro
 	@$(PYTHON) infra/package.py --arch $(ARCH) --profile $(PROFILE)
 
 .PHONY: test
@@ -40,7 +42,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-registry test-fleet package ## The same, and what takes longer: each crate alone, a real registry, the zip for Lambda
+test-all: test test-alone test-macro test-registry test-fleet test-cdk package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, the zips for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint
@@ -57,7 +59,8 @@ test-rust: ## Unit, property, case and CLI tests
 
 .PHONY: test-alone
 test-alone: ## Each crate builds alone, without what another one switches on
-	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar-doctor ecs-sidecar ecs-sidecar-reconcile ecs-sidecar-sweep; do \
+	for crate in ecs-sidecar-core ecs-sidecar-aws ecs-sidecar-doctor ecs-sidecar-template ecs-sidecar ecs-sidecar-reconcile ecs-sidecar-sweep \
+	  ecs-sidecar-macro; do \
 	  cargo check --locked --package $$crate || exit 1; done
 
 .PHONY: test-program
@@ -71,7 +74,7 @@ test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templat
 	$(venv)/cfn-lint $(templates)
 	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_template_running.py \
-	  tests/python/test_endpoints.py tests/python/test_package.py
+	  tests/python/test_endpoints.py tests/python/test_macro_template.py tests/python/test_package.py
 
 .PHONY: test-app
 test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces
@@ -82,6 +85,11 @@ test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injectio
 test-emulator: .venv/stamp ## The deployed stack, through its queue, and the doctor, in an emulator
 	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
 	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
+
+.PHONY: test-macro
+test-macro: .venv/stamp ## Templates through the deployed macro: contract, cfn-lint, and the operator's plan over what they deploy
+	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
+	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/macro
 
 .PHONY: test-registry
 test-registry: .venv/stamp ## The image's way through a cache, with a real registry (Debian's docker-registry)
@@ -95,9 +103,15 @@ test-fleet: .venv/stamp ## Two sweeps over 2,000 families in an emulator, with d
 	cargo build --locked --workspace --bin ecs-fake
 	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/fleet
 
+.PHONY: test-cdk
+test-cdk: .venv/stamp $(cdk)/node_modules/stamp ## What AWS CDK writes (needs Node.js 20 with npm)
+	rm -rf dist/cdk
+	node $(cdk)/app.js dist/cdk
+	CDK_TEMPLATES=dist/cdk $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/cdk
+
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
-	rm -rf .venv .venv-lint .venv-app dist .pytest_cache
+	rm -rf .venv .venv-lint .venv-app dist .pytest_cache $(cdk)/node_modules
 	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
 
 # A stamp, so that a second run does not ask pip again.
@@ -109,6 +123,12 @@ clean: ## Remove what make has made, but for cargo's target directory
 
 .venv-app/stamp: tests/python/requirements-app.txt $(example)/requirements.txt $(example)/requirements-otel.txt
 	@$(call make_venv,.venv-app,$<)
+
+$(cdk)/node_modules/stamp: $(cdk)/package.json $(cdk)/package-lock.json
+	@command -v npm >/dev/null || { \
+	  echo "error: npm is not installed" >&2; echo "hint: Node.js 20 or newer has it" >&2; exit 1; }
+	npm ci --prefix $(cdk) --ignore-scripts --no-audit --no-fund
+	@touch $@
 
 define make_venv
 $(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "error: Python 3.11 or newer is needed\nhint: make PYTHON=/path/to/python3.11")' && \

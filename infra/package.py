@@ -16,7 +16,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 # Binary and cargo package of each function, in the order in which their zips are named.
-FUNCTIONS = {"reconcile": "ecs-sidecar-reconcile", "sweep": "ecs-sidecar-sweep"}
+FUNCTIONS = {"reconcile": "ecs-sidecar-reconcile", "sweep": "ecs-sidecar-sweep", "macro": "ecs-sidecar-macro"}
 # What provided.al2023 has. A binary that was linked against a newer one does not start there.
 NEWEST_GLIBC = (2, 34)
 # Lambda's architectures: Rust's target, and e_machine of the ELF header.

@@ -55,18 +55,19 @@ def cargo(monkeypatch, tmp_path):
 
 
 @pytest.mark.parametrize(("options", "suffix"), [([], "x86_64"), (["--run-here"], "here")])
-def test_both_functions_are_named_one_a_line(cargo, monkeypatch, tmp_path, capsys, options, suffix):
+def test_all_functions_are_named_one_a_line(cargo, monkeypatch, tmp_path, capsys, options, suffix):
     monkeypatch.setattr(sys, "argv", ["package.py", *options])
     package.main()
-    zips = [tmp_path / "dist" / f"{function}-{suffix}.zip" for function in ("reconcile", "sweep")]
+    zips = [tmp_path / "dist" / f"{function}-{suffix}.zip" for function in ("reconcile", "sweep", "macro")]
     assert capsys.readouterr().out.splitlines() == [str(path) for path in zips]
-    assert [zipfile.ZipFile(path).read("bootstrap") for path in zips] == [b"reconcile", b"sweep"]
+    assert [zipfile.ZipFile(path).read("bootstrap") for path in zips] == [b"reconcile", b"sweep", b"macro"]
 
 
 def test_lambda_gets_the_functions_own_features_from_one_build(cargo):
     package.build("lambda", "x86_64")
     (command,) = cargo
-    assert {"--package=ecs-sidecar-reconcile", "--package=ecs-sidecar-sweep"} <= set(command)
+    packages = {f"--package=ecs-sidecar-{function}" for function in ("reconcile", "sweep", "macro")}
+    assert packages <= set(command)
     assert "--workspace" not in command
 
 
@@ -75,7 +76,7 @@ def test_each_binary_is_checked(cargo, monkeypatch):
     monkeypatch.setattr(package, "check", lambda image, architecture: checked.append((image, architecture)))
     monkeypatch.setattr(sys, "argv", ["package.py"])
     package.main()
-    assert checked == [(b"reconcile", "x86_64"), (b"sweep", "x86_64")]
+    assert checked == [(name, "x86_64") for name in (b"reconcile", b"sweep", b"macro")]
 
 
 def test_script_is_refused():

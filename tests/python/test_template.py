@@ -7,6 +7,7 @@ import pytest
 from harness import template
 from harness.events import call_event
 from harness.ministack import ACCOUNT
+from harness.service_events import deployment_state_change, task_stopped
 
 TEMPLATE = template.load()
 RESOURCES = TEMPLATE["Resources"]
@@ -51,12 +52,19 @@ GRANTED = {
         "ecs:TagResource": "MayWrite",
         "iam:PassRole": "MayWrite",
         "iam:AttachRolePolicy": "MayAttach",
+        "ecs:DescribeServices": "MovesServices",
+        "ecs:ListServiceDeployments": "MovesServices",
+        "ecs:DescribeServiceRevisions": "MovesServices",
+        "ecs:UpdateService": "MovesServices",
         "events:PutEvents": "HasEventBus",
     },
     "SweepRole": {
         **OBSERVES,
         **WORKS,
         "ecs:ListTaskDefinitionFamilies": None,
+        "ecs:ListClusters": "MovesServices",
+        "ecs:ListServices": "MovesServices",
+        "ecs:DescribeServices": "MovesServices",
         "dynamodb:DescribeStream": None,
         "dynamodb:GetRecords": None,
         "dynamodb:GetShardIterator": None,
@@ -68,14 +76,15 @@ GRANTED = {
 ROWS = {
     "OperatorRole": {
         ("Query", None): {"standing"},
-        ("GetItem", None): {"standing", "family", "image"},
-        ("PutItem", None): {"family"},
+        ("GetItem", None): {"standing", "family", "image", "service", "rollout"},
+        ("PutItem", None): {"family", "service", "rollout"},
+        ("DeleteItem", "MovesServices"): {"service"},
         ("UpdateItem", None): {"pace"},
         ("UpdateItem", "MayWarm"): {"image"},
     },
     "SweepRole": {
-        ("Query", None): {"standing", "family"},
-        ("GetItem", None): {"sweep", "standing", "family", "image"},
+        ("Query", None): {"standing", "family", "service"},
+        ("GetItem", None): {"sweep", "standing", "family", "image", "rollout"},
         ("PutItem", None): {"sweep"},
         ("UpdateItem", None): {"pace"},
         ("DeleteItem", None): {"family", "standing"},
@@ -125,7 +134,22 @@ PASSED_ON = {
     "$.detail.responseElements.taskDefinition.family",
     "$.detail.responseElements.taskDefinition.taskDefinitionArn",
     "$.detail.userIdentity.sessionContext.sessionIssuer.arn",
+    # Of a service: which one, and who changed it.
+    "$.detail.responseElements.service.serviceArn",
+    "$.detail.userIdentity.arn",
+    "$.detail.userIdentity.invokedBy",
+    "$.detail.userAgent",
+    # Of ECS's own events; containers have names, exit codes and ECS's words, and nothing that they were given.
+    "$.detail-type",
+    "$.resources",
+    "$.detail.taskArn",
+    "$.detail.taskDefinitionArn",
+    "$.detail.stopCode",
+    "$.detail.stoppedReason",
+    "$.detail.containers",
 }
+# Values that are inserted as the JSON that they are, by rule.
+AS_JSON = {"DeploymentRule": {"resources"}, "TaskRule": {"because", "containers"}}
 READS = re.compile(r":(Describe|List|Get|BatchGet|BatchCheck|Simulate)")
 ROLES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::Role"]
 POLICIES = [name for name, resource in RESOURCES.items() if resource["Type"] == "AWS::IAM::ManagedPolicy"]
@@ -309,6 +333,10 @@ def test_each_write_needs_its_parameter():
         "Fn::And": [may_write, {"Fn::Not": [{"Fn::Equals": [{"Ref": "ImageCache"}, "observe"]}]}]
     }
     assert conditions["MayCreateRule"] == {"Fn::And": [may_write, {"Fn::Equals": [{"Ref": "ImageCache"}, "create"]}]}
+    assert conditions["MovesServices"] == {
+        "Fn::And": [may_write, {"Fn::Equals": [{"Ref": "RolloutServices"}, "true"]}]
+    }
+    assert TEMPLATE["Parameters"]["RolloutServices"]["Default"] == "false"
     assert conditions["MayCreateLogGroups"] == {
         "Fn::And": [may_write, {"Fn::Equals": [{"Ref": "LogGroups"}, "create"]}]
     }
@@ -360,12 +388,27 @@ def test_tagging_is_for_registrations_only():
     assert statement["Condition"] == {"StringEquals": {"ecs:CreateAction": "RegisterTaskDefinition"}}
 
 
+def test_services_are_moved_and_nothing_else_is_done_to_them():
+    services = {"Fn::Sub": "arn:${AWS::Partition}:ecs:${AWS::Region}:${AWS::AccountId}:service/*"}
+    for role, action in [
+        ("OperatorRole", "ecs:UpdateService"),
+        ("OperatorRole", "ecs:DescribeServices"),
+        ("OperatorRole", "ecs:ListServiceDeployments"),
+        ("SweepRole", "ecs:DescribeServices"),
+    ]:
+        assert granting(role, action)["Resource"] == services, (role, action)
+
+
 def test_queues_take_messages_of_the_rules_only():
     register, deregister, schedule, queue, sweeps, letters = (
         {"Fn::GetAtt": f"{name}.Arn"}
         for name in ("RegisterRule", "DeregisterRule", "ScheduleRule", "Queue", "SweepQueue", "DeadLetterQueue")
     )
-    taken = {"QueuePolicy": [([queue, letters], [register, deregister]), ([letters], [schedule])]}
+    at_times = [
+        {"Fn::If": [RESOURCES[name]["Condition"], {"Fn::GetAtt": f"{name}.Arn"}, {"Ref": "AWS::NoValue"}]}
+        for name in ("TaskRule", "ServiceRule", "DeploymentRule")
+    ]
+    taken = {"QueuePolicy": [([queue, letters], [register, deregister, *at_times]), ([letters], [schedule])]}
     taken["SweepQueuePolicy"] = [([sweeps], [schedule])]
     for name, wanted in taken.items():
         statements = RESOURCES[name]["Properties"]["PolicyDocument"]["Statement"]
@@ -380,11 +423,14 @@ def test_queues_take_messages_of_the_rules_only():
     assert queues == [[{"Ref": "Queue"}, {"Ref": "DeadLetterQueue"}], [{"Ref": "SweepQueue"}]]
 
 
-@pytest.mark.parametrize("rule", ["RegisterRule", "DeregisterRule"])
+@pytest.mark.parametrize("rule", ["RegisterRule", "DeregisterRule", "ServiceRule", "DeploymentRule", "TaskRule"])
 def test_the_transformer_gives_json_and_nothing_of_the_definition(rule):
     (target,) = RESOURCES[rule]["Properties"]["Targets"]
     transformer = target["InputTransformer"]
-    body = json.loads(transformer["InputTemplate"])
+    text = transformer["InputTemplate"]
+    for name in AS_JSON.get(rule, ()):
+        text = text.replace(f": <{name}>", f': "<{name}>"')
+    body = json.loads(text)
     assert body == {name: f"<{name}>" for name in transformer["InputPathsMap"]}
     assert set(transformer["InputPathsMap"].values()) <= PASSED_ON
 
@@ -423,7 +469,12 @@ def event(ministack, name="RegisterTaskDefinition", issuer=f"arn:aws:iam::{ACCOU
 
 @pytest.mark.parametrize(
     ("rule", "name"),
-    [("RegisterRule", "RegisterTaskDefinition"), ("DeregisterRule", "DeregisterTaskDefinition")],
+    [
+        ("RegisterRule", "RegisterTaskDefinition"),
+        ("DeregisterRule", "DeregisterTaskDefinition"),
+        ("ServiceRule", "CreateService"),
+        ("ServiceRule", "UpdateService"),
+    ],
 )
 class TestPattern:
     def test_role(self, ministack, rule, name):
@@ -449,4 +500,37 @@ class TestPattern:
         assert matches(ministack, rule, told)
 
     def test_other_calls(self, ministack, rule, name):
-        assert not matches(ministack, rule, event(ministack, "UpdateService"))
+        assert not matches(ministack, rule, event(ministack, "RunTask"))
+
+
+SERVICE = {"serviceArn": f"arn:aws:ecs:eu-west-1:{ACCOUNT}:service/prod/web", "deployments": [{"id": "ecs-svc/1"}]}
+
+
+@pytest.mark.parametrize(("state", "wanted"), [("COMPLETED", True), ("FAILED", True), ("IN_PROGRESS", False)])
+def test_the_end_of_a_deployment_is_told(ministack, state, wanted):
+    assert matches(ministack, "DeploymentRule", deployment_state_change(ministack, SERVICE, state)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("code", "wanted"), [("TaskFailedToStart", True), ("EssentialContainerExited", False), ("UserInitiated", False)]
+)
+def test_a_task_that_failed_to_start_is_told(ministack, code, wanted):
+    service = {**SERVICE, "taskDefinition": REVISION["taskDefinition"]["taskDefinitionArn"]}
+    told = task_stopped(ministack, service, [{"name": "web"}], code=code)
+    assert matches(ministack, "TaskRule", told) == wanted
+
+
+@pytest.mark.parametrize(
+    ("window", "taken"),
+    [
+        ("", True),
+        ("22:00-04:00", True),
+        ("Sat:22:00-Mon:04:00,12:00-13:00", True),
+        ("Sat:22:00-04:00", False),
+        ("22:00", False),
+        ("24:00-25:00", False),
+    ],
+)
+def test_a_window_that_the_functions_would_refuse_is_refused(window, taken):
+    pattern = TEMPLATE["Parameters"]["RolloutWindow"]["AllowedPattern"]
+    assert bool(re.fullmatch(pattern, window)) == taken

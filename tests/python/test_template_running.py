@@ -222,13 +222,14 @@ def test_each_function_has_its_own_code_role_and_log():
 OWN = {
     *("Decisions", "ActLatency", "EcsReads", "EcsWrites", "EcsThrottles", "QueueAge"),
     *("FailingFamilies", "CoveredFamilies", "OutdatedFamilies", "SkippedFamilies"),
-    *("SweepFinished", "MissedByEvents", "EventsNotSent"),
+    *("SweepFinished", "MissedByEvents", "EventsNotSent", "Services", "BreakerTripped"),
 }
 ALARMS = {
     # metric: statistic, goes off if, threshold, seconds of a period, periods, without data
     "FailingFamilies": ("Maximum", "GreaterThanThreshold", 0, 3600, 3, "ignore"),
     "SweepFinished": ("Sum", "LessThanThreshold", 1, 86400, 1, "breaching"),
     "MissedByEvents": ("Sum", "GreaterThanThreshold", 0, 3600, 1, "notBreaching"),
+    "BreakerTripped": ("Sum", "GreaterThanThreshold", 0, 900, 1, "notBreaching"),
     "EcsThrottles": ("Sum", "GreaterThanThreshold", 50, 900, 1, "notBreaching"),
 }
 OF_AN_ALARM = ("Statistic", "ComparisonOperator", "Threshold", "Period", "EvaluationPeriods", "TreatMissingData")
@@ -298,7 +299,7 @@ def test_widgets_do_not_lie_upon_each_other(widgets):
         for x in range(int(left), int(left) + int(width))
         for y in range(int(top), int(top) + int(height))
     ]
-    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24 and len(widgets) == 6
+    assert len(cells) == len(set(cells)) and max(x for x, _ in cells) < 24 and len(widgets) == 7
 
 
 def test_every_widget_is_in_this_region_and_of_this_stack(widgets):
@@ -311,7 +312,7 @@ def test_every_widget_is_in_this_region_and_of_this_stack(widgets):
 def test_the_dashboard_shows_metrics_that_there_are(widgets):
     metrics = [metric for widget in widgets.values() if "metrics" in widget for metric in shown(widget)]
     seen = {metric[1] for metric in metrics if metric[0] == "EcsSidecar"}
-    assert seen == OWN - {"Decisions", "SweepFinished"}, "decisions are searched for, and sweeps have their alarm"
+    assert seen == OWN - {"Decisions", "Services", "SweepFinished"}, "two are searched for, and sweeps have their alarm"
 
 
 def test_decisions_are_searched_for_by_all_that_tells_them_apart(widgets):

@@ -11,11 +11,7 @@
 //! The switch itself is for people alone: the functions cannot write what policies are written with.
 
 use crate::error::Error;
-use crate::reconcile::Reconciler;
 use crate::table::{Item, ROLLOUT, Table};
-use ecs_sidecar_core::ids::Arn;
-use ecs_sidecar_core::receipt;
-use ecs_sidecar_core::rollout::{Sidecar, StoppedTask, blame};
 
 /// The one item.
 const BREAKER: &str = "breaker";
@@ -67,7 +63,7 @@ impl Table {
     /// Counts a task that stopped because of an injected container. The same task counts once.
     ///
     /// Errors: those of [`Table::put`].
-    async fn count_stopped(&self, task: &str, because: &str) -> Result<Stopped, Error> {
+    pub(crate) async fn count_stopped(&self, task: &str, because: &str) -> Result<Stopped, Error> {
         for _ in 0..ATTEMPTS {
             let mut item = self.get(ROLLOUT, BREAKER).await?.unwrap_or_else(|| Item::new(ROLLOUT, BREAKER));
             let now = self.clock.now();
@@ -99,38 +95,7 @@ impl Table {
 /// Why nothing is written, for people.
 pub(crate) fn tripped(because: &str) -> String {
     format!(
-        "{TOO_MANY} tasks stopped because of an injected container within {} minutes, the last one so: {because}",
+        "{TOO_MANY} tasks failed to start because of an injected container within {} minutes, the last one so: {because}",
         WITHIN / 60
     )
-}
-
-impl Reconciler {
-    /// Looks whether a task stopped because of the container that was injected into it, and counts it if so.
-    ///
-    /// Guarantees: nothing is written to ECS or IAM. A task that runs what the operator did not register counts for
-    /// nothing. Assumptions: `DescribeTaskDefinition`, and the operator's table. Errors: those of the calls.
-    pub async fn stopped(&self, task: &str, of: &Arn, what: &StoppedTask) -> Result<Stopped, Error> {
-        let (Some(table), Some((family, _))) = (&self.clients().table, of.revision()) else {
-            return Ok(Stopped::NotOurs);
-        };
-        // The row is at hand and tells most of them apart; ECS is asked for the rest.
-        if !table.row(&family).await?.is_ours(of) {
-            return Ok(Stopped::NotOurs);
-        }
-        let Some(definition) = self.clients().ecs.describe(of.as_str()).await? else { return Ok(Stopped::NotOurs) };
-        let because = definition.containers().find(|app| receipt::is_injected(*app)).and_then(|sidecar| {
-            let (name, image) = (sidecar.name()?, sidecar.image()?);
-            blame(what, Sidecar { name: &name, image: &image, essential: sidecar.is_essential() })
-        });
-        let Some(because) = because else { return Ok(Stopped::NotOurs) };
-        // One that goes on stopping is no news, and whoever has the operator go on has it count anew.
-        if table.switch().await?.paused {
-            return Ok(Stopped::Paused);
-        }
-        let stopped = table.count_stopped(task, &format!("{of}: {because}")).await?;
-        if let (Stopped::Tripped(message), Some(news)) = (&stopped, &self.clients().news) {
-            news.tell_breaker(message, of).await;
-        }
-        Ok(stopped)
-    }
 }

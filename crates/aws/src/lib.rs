@@ -35,6 +35,7 @@ pub mod service_rows;
 pub mod services;
 pub mod settings;
 pub mod standing;
+mod stopped;
 mod succession;
 pub mod sweep;
 pub mod sweep_state;

@@ -8,8 +8,8 @@ pub(crate) use objects::{
     PermissionsVerb, PolicyFormat, PolicyVerb, PruneArguments, UninstallArguments, ValidateArguments,
 };
 pub(crate) use operator::{
-    AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, StatusArguments, StatusFormat, SweepArguments,
-    WaitArguments,
+    AnswerFormat, PauseArguments, ReconcileArguments, ResumeArguments, RolloutArguments, StatusArguments, StatusFormat,
+    SweepArguments, WaitArguments,
 };
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
@@ -122,6 +122,7 @@ Examples:
   ecs-sidecar status                                 every family; what went wrong comes first
   ecs-sidecar status 'shop-*' --state failing,pending
   ecs-sidecar status --reason roleNotAllowed --format json | jq -r '.families[].family'
+  ecs-sidecar status --pinned                        rules, schedules and state machines that start an older revision
   ecs-sidecar status --watch                         again every two seconds, until Ctrl-C
 
 States: covered (the newest revision has the sidecar), outdated (a newer sidecar comes with the next registration),
@@ -173,6 +174,19 @@ Examples:
 It is the operator's own function that works, with its role and its lease on the family. Exit codes: 0 done or nothing
 to do, 1 the family is failing, 2 anything else.")]
     Reconcile(ReconcileArguments),
+
+    /// Have the operator look at one service now, and move it if it is to be
+    #[command(after_help = "\
+Examples:
+  ecs-sidecar rollout prod/web             move it to the revision that was patched for it, or say why not
+  ecs-sidecar rollout --plan prod/web      only say
+  ecs-sidecar rollout --retry prod/web     also where a move failed before, was rolled back or set back
+
+Only a stack whose parameter RolloutServices is true moves services. Needs lambda:InvokeFunction; the operator does the rest.
+
+Exit codes: 0 it is moved, or there is nothing to do yet, 1 it is left alone after a move that ended badly, or there is
+none, 2 anything else.")]
+    Rollout(RolloutArguments),
 
     /// Judge and explain policies, and apply, list and delete those of the operator
     #[command(

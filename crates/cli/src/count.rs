@@ -17,6 +17,26 @@ pub(crate) fn pages(count: impl Display + PartialEq + From<u8>) -> String {
     of(count, "page", "pages")
 }
 
+/// `1 rule`, `2 rules`.
+pub(crate) fn rules(count: usize) -> String {
+    of(count, "rule", "rules")
+}
+
+/// `1 schedule`, `2 schedules`.
+pub(crate) fn schedules(count: usize) -> String {
+    of(count, "schedule", "schedules")
+}
+
+/// `1 service`, `2 services`.
+pub(crate) fn services(count: impl Display + PartialEq + From<u8>) -> String {
+    of(count, "service", "services")
+}
+
+/// `1 state machine`, `2 state machines`.
+pub(crate) fn state_machines(count: usize) -> String {
+    of(count, "state machine", "state machines")
+}
+
 fn of<N: Display + PartialEq + From<u8>>(count: N, one: &str, many: &str) -> String {
     if count == N::from(1) { format!("{count} {one}") } else { format!("{count} {many}") }
 }

@@ -81,6 +81,7 @@ async fn person(aws: &Aws, arguments: &PlanArguments, plan: plan::Settings) -> R
         queue: None,
         sweep_queue: None,
         sweep_share: 50,
+        rollout: None,
         event_bus: None,
         stack: ecs_sidecar_core::names::OPERATOR.to_owned(),
         dead_letter_queue: None,

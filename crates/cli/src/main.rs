@@ -22,6 +22,7 @@ mod progress;
 mod reconcile;
 mod reference;
 mod revision;
+mod rollout;
 mod settings;
 mod site;
 mod status;
@@ -68,6 +69,7 @@ fn run(verb: Verb, out: &mut dyn std::io::Write) -> Result<ExitCode, Error> {
         Verb::Resume(arguments) => switch::resume(&arguments, out),
         Verb::Sweep(arguments) => sweep::run(&arguments, out),
         Verb::Reconcile(arguments) => reconcile::run(&arguments, out),
+        Verb::Rollout(arguments) => rollout::run(&arguments, out),
         Verb::Policy { verb } => policy::run(&verb, out),
         Verb::Uninstall(arguments) => uninstall::run(&arguments, out),
         Verb::Permissions { verb } => permissions::run(&verb, out),

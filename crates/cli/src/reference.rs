@@ -6,6 +6,7 @@ use clap::CommandFactory as _;
 use ecs_sidecar_core::check::Rule;
 use ecs_sidecar_core::doctor::Code;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_core::rollout::RolloutReason;
 use std::io::Write;
 
 /// Prints the reference of a topic.
@@ -16,6 +17,10 @@ pub(crate) fn write(topic: ReferenceTopic, out: &mut dyn Write) -> Result<(), Er
             writeln!(out, "# Reasons\n\nMade from the program's own table; CI compares it.\n")?;
             writeln!(out, "| code | meaning |\n| --- | --- |")?;
             for reason in Reason::ALL {
+                writeln!(out, "| `{}` | {} |", reason.label(), reason.meaning())?;
+            }
+            writeln!(out, "\n## Of services\n\n| code | meaning |\n| --- | --- |")?;
+            for reason in RolloutReason::ALL {
                 writeln!(out, "| `{}` | {} |", reason.label(), reason.meaning())?;
             }
             Ok(())

@@ -178,6 +178,7 @@ fn words(state: &SweepState) -> String {
     match state.phase {
         Phase::Listing => format!("sweeping: {pages}, {families}, {queued} queued"),
         Phase::Rows => format!("looking for what is due: {families}, {queued} queued"),
+        Phase::Services => format!("looking through services: {}, {queued} queued", count::services(state.services)),
         Phase::Done => "having a sweep begin".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 use crate::bounds::matches_any;
 use crate::definition::{Container, NetworkMode, TaskDefinition};
 use crate::image::last_path_part;
+use crate::json::Value;
 use crate::keys::{container, nested};
 use crate::names;
 use crate::policy::{Architecture, NetworkModeName, Policy};
@@ -150,6 +151,23 @@ fn selected(
         return refuse(format!("network mode {network}"));
     }
     Ok(architecture)
+}
+
+/// Refuses a result in which a container waits for the sidecar to end, which it does only with the task. Where there is
+/// no sidecar, ECS refuses such a definition; with one it would start tasks that hang.
+pub(crate) fn nobody_waits_for_its_end(policy: &Policy, result: &TaskDefinition) -> Result<(), Refusal> {
+    let sidecar = policy.container_name();
+    let text = |wait: Value<'_>, key: &str| wait.get(key).and_then(Value::as_str).unwrap_or_default().into_owned();
+    let waits = |app: &Container<'_>| {
+        app.items(container::DEPENDS_ON).any(|wait| {
+            let condition = text(wait, nested::CONDITION);
+            text(wait, nested::CONTAINER_NAME) == sidecar && ["COMPLETE", "SUCCESS"].contains(&condition.as_str())
+        })
+    };
+    let Some(app) = result.containers().find(waits) else { return Ok(()) };
+    let app = app.name().unwrap_or_default();
+    let message = format!("container {app} waits for {sidecar} to end, which a sidecar never does by itself");
+    Err(Refusal::new(Reason::InvalidDefinition, message))
 }
 
 /// The architecture that a definition's tasks run on, which is X86_64 where it says none; else what it says.

@@ -15,8 +15,9 @@ use crate::keys::{container, nested, task};
 use crate::logging;
 use crate::normalize::canonical_json;
 use crate::observed::{LogGroup, Permission};
-use crate::policy::{Capacity, Ceiling, Dependency, Policy};
+use crate::policy::{Capacity, Ceiling, Dependency, Logging, Policy};
 use crate::reason::Reason;
+use crate::receipt;
 use crate::refusal::Refusal;
 use crate::size::FargateSize;
 use serde_json::{Map, Value, json};
@@ -75,9 +76,13 @@ pub(crate) fn intent(
     let mut wanted = application(source, policy, eligible, site.place);
     wanted.extend(room.edits.iter().cloned());
 
-    // Account, Region, registry and what a role may are beside the digest: elsewhere the same is wanted.
+    // Account, Region, registry and what a role may are beside the digest: elsewhere the same is wanted. So is the log
+    // configuration that is taken over from the app: in a template it may hold what only CloudFormation will know.
     let mut anywhere = sidecar(Permission::NotChecked, &Value::clone);
     anywhere.insert(container::IMAGE.to_owned(), policy.spec.image.upstream.clone().into());
+    if let (Logging::Inherit, Some(logs)) = (&policy.spec.logging, anywhere.get_mut(container::LOG_CONFIGURATION)) {
+        *logs = receipt::INHERITED.into();
+    }
     let others: Vec<Value> = wanted.iter().map(|edit| json!([edit.path.to_string(), edit.after])).collect();
     let fingerprint = json!({ "policy": policy.name(), "container": anywhere, "others": others }).to_string();
     let fingerprint = Document::parse(fingerprint).expect("made of JSON");

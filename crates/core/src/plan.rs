@@ -11,7 +11,7 @@ use crate::definition::TaskDefinition;
 use crate::difference::{difference, receipted};
 use crate::digest::Digest;
 use crate::edit::Edit;
-use crate::eligible::eligible;
+use crate::eligible::{eligible, nobody_waits_for_its_end};
 use crate::ids::{AccountId, ImageDigest, Region};
 use crate::image::{PrivateImage, Version};
 use crate::intent::{self, Intent, Place, Site};
@@ -204,6 +204,7 @@ impl<'a> Planner<'a> {
         edits.extend(wanted);
         let result = self.apply(&edits)?;
         self.still_valid(&result)?;
+        nobody_waits_for_its_end(policy, &result)?;
         let decision = if undone.is_some() { Decision::Update } else { Decision::Inject };
         Ok(Plan {
             policy: Some(policy.name().to_owned()),
@@ -287,7 +288,7 @@ impl<'a> Planner<'a> {
             digest: intent.digest.clone(),
             by: self.settings.injector,
             version: self.settings.version.clone(),
-            source: Source { arn, hash: Digest::of(&canonical(source)) },
+            source: Source { arn, hash: Some(Digest::of(&canonical(source))) },
             cache_prefix: self.observed.cache.prefix(&self.observed.cache_prefix).to_owned(),
             image_digest: match &image.version {
                 Version::Digest(digest) => Some(digest.to_string()),

@@ -21,6 +21,10 @@ use std::borrow::Cow;
 /// Version of the label's shape. Older ones stay readable for ever.
 pub const SCHEMA: u32 = 1;
 
+/// What stands for a log configuration that was taken over from the app, in a receipt that was written before anybody
+/// knew its values. Whatever stands there counts as written; whether it is what is wanted, a plan says.
+pub const INHERITED: &str = "inherited";
+
 /// Who injected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -75,8 +79,9 @@ pub struct Source {
     /// ARN of the revision; absent if it was a file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub arn: Option<String>,
-    /// Fingerprint of it as ECS would describe it, without tags.
-    pub hash: Digest,
+    /// Fingerprint of it as ECS would describe it, without tags; absent if nobody could know it, as in a template.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hash: Option<Digest>,
 }
 
 /// One change.
@@ -164,7 +169,24 @@ pub struct Undone {
 impl Undone {
     /// Whether the owner has registered nothing since: the receipt names a source with just this content.
     pub fn is_ours(&self) -> bool {
-        !self.container_edited && Digest::of(&normalize::canonical(&self.source)) == self.receipt.source.hash
+        let same = |hash: &Digest| Digest::of(&normalize::canonical(&self.source)) == *hash;
+        !self.container_edited && self.receipt.source.hash.as_ref().is_some_and(same)
+    }
+
+    /// What an entry wrote. A log configuration that the receipt does not hold is the one that stood there, as
+    /// receipts have it.
+    pub(crate) fn written(&self, entry: &Entry) -> String {
+        let written = entry.after.get().to_owned();
+        let logs = Path::member(container::LOG_CONFIGURATION);
+        let Ok(document) = Document::parse(written.as_str()) else { return written };
+        if !logs.find(document.root()).is_some_and(is_inherited) {
+            return written;
+        }
+        let taken = self.edits.iter().find(|edit| edit.path.to_string() == entry.path);
+        let stood = taken.and_then(|edit| edit.before.as_deref()).map(mask::fingerprinted);
+        let Some(Ok(stood)) = stood.map(Document::parse) else { return written };
+        let found = logs.find(stood.root()).map(|logs| logs.raw().to_owned());
+        splice::change(&document, &logs, found.as_deref()).map_or(written, |(document, _)| document.text().to_owned())
     }
 }
 
@@ -363,15 +385,20 @@ fn container_holds(written: &str, current: Value<'_>, definition: &TaskDefinitio
                 .filter(|other| other.name() != own_name)
                 .all(|other| other.get(key).is_some_and(|theirs| normalize::same_json(value.raw(), theirs.raw())))
     };
-    let unchanged = written
-        .root()
-        .members()
-        .all(|(key, value)| plain.root().get(&key).is_some_and(|current| current.raw() == value.raw()));
+    let unchanged = written.root().members().all(|(key, value)| {
+        let inherited = key == container::LOG_CONFIGURATION && is_inherited(value);
+        plain.root().get(&key).is_some_and(|current| inherited || current.raw() == value.raw())
+    });
     let nothing_added = plain
         .root()
         .members()
         .all(|(key, value)| written.root().members().any(|(known, _)| known == key) || filled_in(&key, value));
     unchanged && nothing_added
+}
+
+/// Whether this stands for a log configuration that the receipt does not hold.
+fn is_inherited(logs: Value<'_>) -> bool {
+    logs.as_str().is_some_and(|text| text == INHERITED)
 }
 
 /// Whether a container was injected, by whomever.

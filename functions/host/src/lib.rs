@@ -76,7 +76,14 @@ fn start_log(program: &'static str, level: LogLevel) {
         LogLevel::Debug => LevelFilter::DEBUG,
         LogLevel::Trace => LevelFilter::TRACE,
     };
-    let ours = ["ecs_sidecar_aws", "ecs_sidecar_host", "ecs_sidecar_reconcile", "ecs_sidecar_sweep", program];
+    let ours = [
+        "ecs_sidecar_aws",
+        "ecs_sidecar_host",
+        "ecs_sidecar_macro",
+        "ecs_sidecar_reconcile",
+        "ecs_sidecar_sweep",
+        program,
+    ];
     let targets =
         Targets::new().with_default(level.min(LevelFilter::WARN)).with_targets(ours.map(|name| (name, level)));
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stdout);

@@ -11,10 +11,12 @@ from datetime import datetime, timezone
 
 SOURCE = "demo.cloudtrail"
 PERSON = "role/ci/deployer"
-RULES = ("RegisterRuleName", "DeregisterRuleName")
+RULES = ("RegisterRuleName", "DeregisterRuleName", "TaskRuleName")
+# Only where the stack moves services.
+RULES_OF_SERVICES = ("ServiceRuleName", "DeploymentRuleName")
 
 
-def call_event(ministack, name, request, response, *, issuer, error=None, invoked_by=None):
+def call_event(ministack, name, request, response, *, issuer, error=None, invoked_by=None, user_agent="aws-cli/2.x"):
     """The EventBridge event of one ECS call. `issuer`: a role's ARN, or None for an IAM user. `invoked_by`: a service such as
     cloudformation.amazonaws.com that made the call with the role's credentials."""
     account, region = ministack.account, ministack.region
@@ -52,7 +54,7 @@ def call_event(ministack, name, request, response, *, issuer, error=None, invoke
         "eventName": name,
         "awsRegion": region,
         "sourceIPAddress": "203.0.113.10",
-        "userAgent": "aws-cli/2.x",
+        "userAgent": user_agent,
         "requestParameters": request,
         "responseElements": response,
         "requestID": str(uuid.uuid4()),
@@ -97,7 +99,8 @@ class Trail:
     def copy_rules(self):
         """Copies the deployed rules as they are now, so again after each deployment."""
         events = self.ministack.client("events")
-        for output in RULES:
+        outputs = [*RULES, *(output for output in RULES_OF_SERVICES if output in self.stack.outputs)]
+        for output in outputs:
             name = self.stack.outputs[output]
             rule = events.describe_rule(Name=name)
             pattern = json.loads(rule["EventPattern"])

@@ -28,12 +28,26 @@ pub enum Service {
     Events,
     /// Lambda.
     Lambda,
+    /// EventBridge Scheduler.
+    Scheduler,
+    /// Step Functions.
+    States,
 }
 
 impl Service {
     /// The service that a credential scope names.
     pub(crate) fn of_scope(name: &str) -> Option<Self> {
-        let json = [Self::Ecs, Self::Ecr, Self::Sqs, Self::Logs, Self::DynamoDb, Self::Events, Self::Lambda];
+        let json = [
+            Self::Ecs,
+            Self::Ecr,
+            Self::Sqs,
+            Self::Logs,
+            Self::DynamoDb,
+            Self::Events,
+            Self::Lambda,
+            Self::Scheduler,
+            Self::States,
+        ];
         let query = [Self::Iam, Self::Sts];
         json.into_iter().chain(query).find(|service| service.label() == name)
     }
@@ -50,6 +64,8 @@ impl Service {
             Self::DynamoDb => "dynamodb",
             Self::Events => "events",
             Self::Lambda => "lambda",
+            Self::Scheduler => "scheduler",
+            Self::States => "states",
         }
     }
 
@@ -61,8 +77,8 @@ impl Service {
     pub(crate) fn content_type(self) -> &'static str {
         match self {
             Self::Ecs | Self::Ecr | Self::Logs | Self::Events => "application/x-amz-json-1.1",
-            Self::Sqs | Self::DynamoDb => "application/x-amz-json-1.0",
-            Self::Lambda => "application/json",
+            Self::Sqs | Self::DynamoDb | Self::States => "application/x-amz-json-1.0",
+            Self::Lambda | Self::Scheduler => "application/json",
             Self::Iam | Self::Sts => "text/xml",
         }
     }

@@ -1,4 +1,4 @@
-//! EventBridge's PutEvents.
+//! EventBridge's PutEvents; what can be listed of rules is in `rules`.
 //!
 //! Knows: what an event may be, and that each of a request has a fate of its own. Must not know: who listens.
 
@@ -8,12 +8,13 @@ use crate::world::call::Service;
 use crate::world::ecs::Deed;
 use crate::world::input::Input;
 use crate::world::members::list;
+use crate::world::rules;
 use crate::world::state::State;
 use crate::world::{Caller, Rules};
 use ecs_sidecar_core::json::{Document, JsonType, Value, quote};
 
 /// The bus that every Region has.
-const DEFAULT_BUS: &str = "default";
+pub(crate) const DEFAULT_BUS: &str = "default";
 
 /// How many events a request may have.
 const MAX_ENTRIES: usize = 10;
@@ -23,7 +24,7 @@ const MAX_BYTES: usize = 256 * 1024;
 
 /// The deed of that name.
 pub(crate) fn deed(operation: &str) -> Option<Deed> {
-    (operation == "PutEvents").then_some(Deed::Write(put_events))
+    if operation == "PutEvents" { Some(Deed::Write(put_events)) } else { rules::deed(operation) }
 }
 
 fn invalid(message: impl Into<String>) -> ServiceError {

@@ -9,7 +9,7 @@ use crate::world::ecs::{self, Deed};
 use crate::world::input::Input;
 use crate::world::signature::{self, Scope};
 use crate::world::state::Place;
-use crate::world::{Caller, World, dynamodb, ecr, events, iam, lambda, logs, sqs, sts};
+use crate::world::{Caller, World, dynamodb, ecr, events, iam, lambda, logs, scheduler, sqs, states, sts};
 use bytes::Bytes;
 use http::{Request, Response};
 
@@ -26,9 +26,14 @@ impl World {
             .with_status(403);
             return Ok(to_http(Service::Ecs, "", "0", Err(error)));
         };
-        let is_rest = service == Service::Lambda;
-        let input = if is_rest { lambda::input(request) } else { Input::read(service, request.body()) };
-        let operation = if is_rest { lambda::operation(request) } else { operation(request, input.as_ref().ok()) };
+        let (operation, input) = if service == Service::Lambda {
+            (lambda::operation(request), lambda::input(request))
+        } else if service == Service::Scheduler {
+            (scheduler::operation(request), scheduler::input(request))
+        } else {
+            let input = Input::read(service, request.body());
+            (operation(request, input.as_ref().ok()), input)
+        };
         let call = self.note(service, operation, request, &scope, input.as_ref().ok());
         let result = self.run(&call, request, &scope, input);
         self.answer(&call, result)
@@ -141,6 +146,8 @@ impl World {
             Service::Sts => sts::deed(operation),
             Service::Events => events::deed(operation),
             Service::Lambda => lambda::deed(operation),
+            Service::Scheduler => scheduler::deed(operation),
+            Service::States => states::deed(operation),
         };
         let rules = lock(&self.shared.rules).clone();
         match deed {

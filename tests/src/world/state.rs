@@ -4,6 +4,7 @@
 
 use crate::world::dynamodb::table::Table;
 use crate::world::members::Members;
+use crate::world::rules::Rule;
 use crate::world::service::Service;
 use crate::{Event, Image, Message};
 use bytes::Bytes;
@@ -180,6 +181,12 @@ pub(crate) struct State {
     /// Those that somebody made.
     pub(crate) buses: BTreeSet<(Place, String)>,
     pub(crate) events: VectorSync<Event>,
+    /// By bus and name.
+    pub(crate) rules: BTreeMap<(Place, String, String), Rule>,
+    /// Targets in JSON by group and name.
+    pub(crate) schedules: BTreeMap<(Place, String, String), String>,
+    /// Definitions of state machines by name.
+    pub(crate) machines: BTreeMap<(Place, String), String>,
     pub(crate) functions: BTreeMap<(Place, String), Arc<Function>>,
     /// Days of retention by name.
     pub(crate) log_groups: BTreeMap<(Place, String), Option<i64>>,

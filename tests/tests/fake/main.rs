@@ -21,4 +21,5 @@ mod rollouts;
 mod services;
 mod signatures;
 mod sockets;
+mod starters;
 mod tables;

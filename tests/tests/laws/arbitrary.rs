@@ -227,6 +227,11 @@ fn read(members: &[(String, Json)], layout: Layout) -> TaskDefinition {
     parse(&text)
 }
 
+/// Arbitrary definitions as text.
+pub(super) fn texts() -> impl Strategy<Value = String> {
+    definition().prop_map(|(members, layout)| read(&members, layout).text().to_owned())
+}
+
 /// The same definition with containers and tags in another order.
 fn reversed(members: &[(String, Json)]) -> Vec<(String, Json)> {
     let reverse = |(key, value): &(String, Json)| match (key.as_str(), value) {

@@ -8,7 +8,7 @@ use ecs_sidecar_core::policy::Capacity;
 use std::path::PathBuf;
 
 /// The corpus' task definitions; none where nobody said where it is, but in CI somebody must.
-fn definitions() -> Vec<(String, String)> {
+pub(super) fn definitions() -> Vec<(String, String)> {
     let Some(corpus) = std::env::var_os("TASKDEF_CORPUS") else {
         assert!(std::env::var_os("CI").is_none(), "CI sets TASKDEF_CORPUS");
         return Vec::new();

@@ -3,6 +3,7 @@
 mod arbitrary;
 mod corpus;
 mod forged;
+mod jobs;
 mod lossless;
 mod shapes;
 

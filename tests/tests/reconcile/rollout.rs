@@ -126,7 +126,8 @@ async fn what_ecs_or_its_owner_does_not_let_us_move_is_left_with_the_reason() {
         assert_eq!((shop.pins(), shop.count("UpdateService"), shop.slots()), (1, 0, 0), "{about}");
         let row = shop.row().await;
         Shop::assert_row(row.as_ref(), ServiceState::Left, reason, about);
-        assert_eq!(row.unwrap().message.as_deref(), Some(reason.meaning()));
+        let whereto = format!("{} The patched revision is {}.", reason.meaning(), revision_arn(2));
+        assert_eq!(row.unwrap().message, Some(whereto));
         assert_eq!(shop.told(), [("left".to_owned(), about.to_owned())]);
         // Nobody comes back to it before a day is over.
         shop.stage().world.forget_calls();

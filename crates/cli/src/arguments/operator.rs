@@ -2,6 +2,7 @@
 
 use super::StackArguments;
 use crate::revision::{Named, Revision};
+use crate::rollout::NamedService;
 use clap::builder::{PossibleValuesParser, TypedValueParser as _};
 use clap::{Args, ValueEnum};
 use ecs_sidecar_core::state::State;
@@ -23,6 +24,11 @@ pub(crate) struct StatusArguments {
     /// Only families in one of these states
     #[arg(long = "state", value_name = "STATE,...", value_delimiter = ',', value_parser = states())]
     pub(crate) states: Vec<State>,
+
+    /// Show what pins a revision that the operator patched: rules, schedules and state machines, with the command that
+    /// moves each
+    #[arg(long, conflicts_with_all = ["policy", "reason", "states", "watch"])]
+    pub(crate) pinned: bool,
 
     /// Show it again whenever it changes, until Ctrl-C
     #[arg(long, help_heading = "Output")]
@@ -114,6 +120,28 @@ pub(crate) struct ReconcileArguments {
     /// Tell what would be done, and write nothing
     #[arg(long)]
     pub(crate) plan: bool,
+
+    /// How the answer is printed
+    #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]
+    pub(crate) format: AnswerFormat,
+
+    #[command(flatten)]
+    pub(crate) stack: StackArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RolloutArguments {
+    /// Service
+    #[arg(value_name = "CLUSTER/SERVICE|ARN")]
+    pub(crate) service: NamedService,
+
+    /// Tell what would be done, and write nothing
+    #[arg(long)]
+    pub(crate) plan: bool,
+
+    /// Try a move again that failed, was rolled back or set back
+    #[arg(long, conflicts_with = "plan")]
+    pub(crate) retry: bool,
 
     /// How the answer is printed
     #[arg(long, value_name = "FORMAT", default_value = "text", help_heading = "Output")]

@@ -1,5 +1,6 @@
 //! What `status` tells, for machines. Names and times are those of the operator's table.
 
+use super::services::Service;
 use crate::online::Stack;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::settings::Writes;
@@ -15,6 +16,9 @@ pub(super) struct Answer {
     pub(super) operator: Operator,
     pub(super) totals: Totals,
     pub(super) families: Vec<Family>,
+    /// Services that are or were to be moved.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) services: Vec<Service>,
 }
 
 /// Families by state; every state has a number.
@@ -143,7 +147,8 @@ impl Answer {
             sweep: (!sweep.run.is_empty()).then(|| Sweep::new(sweep, now)),
             switch,
         };
-        Self { operator, totals: Totals::of(rows), families: rows.iter().map(Family::new).collect() }
+        let families = rows.iter().map(Family::new).collect();
+        Self { operator, totals: Totals::of(rows), families, services: Vec::new() }
     }
 
     pub(super) fn pretty(&self) -> String {

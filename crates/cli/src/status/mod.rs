@@ -1,8 +1,10 @@
-//! `status`: how the families stand, as the operator's table has it. Nothing is asked of ECS.
+//! `status`: how the families stand, as the operator's table has it. Nothing is asked of ECS, but for `--pinned`.
 //!
 //! Knows: which families are shown, and when again. Must not know: how states come about.
 
 mod answer;
+mod pinned;
+mod services;
 mod table;
 
 use crate::arguments::{StatusArguments, StatusFormat};
@@ -15,6 +17,7 @@ use ecs_sidecar_aws::clock::Clock;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_core::bounds::matches_any;
 use ecs_sidecar_core::state::State;
+use services::Service;
 use std::io::{IsTerminal as _, Write};
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +33,10 @@ const CLEAR_SCREEN: &[u8] = b"\x1b[H\x1b[2J";
 pub(crate) fn run(arguments: &StatusArguments, out: &mut dyn Write) -> Result<ExitCode, Error> {
     let aws = Aws::connect(&arguments.stack.aws)?;
     let clock = Clock::of(&aws.config);
+    if arguments.pinned {
+        aws.run(pinned::run(arguments, &aws, out))?;
+        return Ok(ExitCode::SUCCESS);
+    }
     aws.run(async {
         let mut progress = Progress::new();
         let stack = progress.during("reading the operator's table", aws.stack(&arguments.stack)).await?;
@@ -77,11 +84,13 @@ async fn watch(
 async fn look(arguments: &StatusArguments, stack: &Stack, clock: &Clock) -> Result<Answer, Error> {
     let standing = stack.table.standing(&stack.settings).await?;
     let sweep = stack.table.sweep_state().await?;
+    let services = services::asked_for(stack.table.service_rows().await?, arguments);
     let rows = stack.table.rows().await?;
     let known = rows.len();
     let mut rows: Vec<Row> = rows.into_iter().filter(|row| is_asked_for(row, arguments)).collect();
     rows.sort_by(|one, other| (rank(state(one)), &one.family).cmp(&(rank(state(other)), &other.family)));
-    Ok(Answer::new(stack, &standing, &sweep, &rows, known, clock.now()))
+    let answer = Answer::new(stack, &standing, &sweep, &rows, known, clock.now());
+    Ok(Answer { services: services.iter().map(Service::new).collect(), ..answer })
 }
 
 fn is_asked_for(row: &Row, arguments: &StatusArguments) -> bool {

@@ -1,6 +1,7 @@
 //! What `status` tells, for people: a line for each family, their number by state, and the operator.
 
 use super::answer::{Answer, Family, Operator, Policy, Sweep, Totals};
+use super::services;
 use crate::age::since;
 use crate::columns::{self, Cell};
 use crate::revision::short;
@@ -30,6 +31,7 @@ pub(super) fn write(answer: &Answer, now: u64, out: &mut dyn Write) -> Result<()
         totals(&answer.totals, known as u64, out)?;
     }
     writeln!(out)?;
+    services::write(&answer.services, now, out)?;
     operator(&answer.operator, now, out)
 }
 

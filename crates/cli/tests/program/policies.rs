@@ -46,7 +46,6 @@ fn what_is_probably_not_meant_is_a_warning_and_no_failure() {
         ("selector:", "selector:\n    excludeFamilies: [\"*\"]", "spec.selector.excludeFamilies: all that"),
         ("dependsOn: none", "dependsOn: START", "spec.application.dependsOn: where the sidecar cannot start"),
         ("networkModes: [bridge]", "networkModes: []", "spec.application.environment[0].networkModes: with an empty"),
-        ("essential: false", "essential: true", "spec.container.essential: ECS stops the task"),
         ("    memoryReservation: 256\n", "", "spec.container.memoryReservation: definitions whose"),
         ("daemon:3.x", "daemon:latest", "spec.image.upstream: each deployment"),
         ("missing: create", "missing: refuse", "spec.logGroup.retentionDays: only groups"),
@@ -75,6 +74,10 @@ fn a_policy_at_fault_is_told_with_place_line_and_hint() {
         ("value: ${region}", "value: 7", &["spec.container", "[0] value must be a string"][..]),
         ("value: ${sidecar}:2000", "value: 2000", &["spec.application.environment[0].value", "must be quoted"][..]),
         ("refreshHours: 24", "refreshHours: \"24\"", &["spec.image.refreshHours", "string \"24\""][..]),
+        ("essential: false", "essential: true", &["spec.container", "essential must be false", "line 28"][..]),
+        ("essential: false", "stopTimeout: 121", &["spec.container", "stopTimeout must be at most 120 seconds"][..]),
+        ("cpu: 32", "dependsOn: []", &["spec.container: unknown field `dependsOn`"][..]),
+        ("dependsOn: none", "dependsOn: COMPLETE", &["spec.application.dependsOn", "none, START"][..]),
         ("cpu: 32", "cpu:", &["spec.container", "cpu must be a whole number"][..]),
         (r#"command: ["--buffer-memory", "64"]"#, "command:", &["spec.container", "command must be an array"][..]),
     ] {

@@ -8,12 +8,12 @@
 mod container;
 mod fargate;
 mod logs;
-pub(crate) mod model;
+pub mod model;
 mod place;
 mod ports;
 mod references;
 mod rule;
-pub(crate) mod shape;
+pub mod shape;
 mod tags;
 mod task;
 #[cfg(test)]

@@ -20,7 +20,7 @@ const TOGGLE: Shape = Choice(&["ENABLED", "DISABLED"]);
 const PORT: Shape = Whole(1, 65_535);
 
 /// The members of a task definition.
-pub(crate) static TASK: [Field; 18] = [
+pub static TASK: [Field; 18] = [
     must(task::FAMILY, Text),
     must(task::CONTAINER_DEFINITIONS, Named(&Object(&CONTAINER))),
     may(task::TASK_ROLE_ARN, Text),

@@ -8,7 +8,7 @@ use super::place::{Findings, Place, Step, is_absent, name_of};
 use crate::json::{JsonType, Value};
 
 /// What a member has to be.
-pub(crate) enum Shape {
+pub enum Shape {
     /// A string.
     Text,
     /// One of these strings.
@@ -30,10 +30,13 @@ pub(crate) enum Shape {
 }
 
 /// A member of an object.
-pub(crate) struct Field {
-    pub(crate) name: &'static str,
-    pub(crate) shape: Shape,
-    pub(crate) required: bool,
+pub struct Field {
+    /// Its name, as the API has it.
+    pub name: &'static str,
+    /// What it has to be.
+    pub shape: Shape,
+    /// Whether it has to be there.
+    pub required: bool,
 }
 
 /// The shape of a whole number for which no range is documented: the model's integers have 32 bits.

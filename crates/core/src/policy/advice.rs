@@ -68,9 +68,6 @@ fn selector(policy: &Policy, say: &mut impl FnMut(&str, &'static str)) {
 
 fn container(policy: &Policy, say: &mut impl FnMut(&str, &'static str)) {
     let has = |key: &str| policy.spec.container.get(key);
-    if has(container::ESSENTIAL) != Some(&false.into()) {
-        say("spec.container.essential", "ECS stops the task when the sidecar stops, unless this is false");
-    }
     if has(container::MEMORY).or(has(container::MEMORY_RESERVATION)).is_none() {
         say(
             "spec.container.memoryReservation",

@@ -44,6 +44,8 @@ pub(super) fn container(_: &mut SchemaGenerator) -> Schema {
     for size in [keys::CPU, keys::MEMORY, keys::MEMORY_RESERVATION] {
         refine(size, "minimum", json!(0));
     }
+    refine(keys::ESSENTIAL, "const", json!(false));
+    refine(keys::STOP_TIMEOUT, "maximum", json!(validate::LONGEST_STOP));
     members[keys::PORT_MAPPINGS]["items"]["required"] = json!([nested::CONTAINER_PORT]);
     members[keys::DOCKER_LABELS]["propertyNames"] = json!({ "not": { "enum": [names::RECEIPT, names::INJECT] } });
     json_schema!({

@@ -37,6 +37,10 @@ pub(super) const ALLOWED: [&str; 19] = [
     container::HEALTH_CHECK,
 ];
 
+/// Seconds that the sidecar may take to stop: what Fargate allows. A task that has done its work ends no sooner than all
+/// of its containers, and whoever runs it waits for that.
+pub(super) const LONGEST_STOP: u64 = 120;
+
 /// The name of a policy.
 pub(super) fn policy_name<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let name = match Value::deserialize(deserializer)? {
@@ -148,6 +152,8 @@ fn problem_of(key: &str, value: &Value) -> Option<String> {
     let fine = match key {
         container::NAME => value.as_str().is_some_and(is_name),
         container::CPU | container::MEMORY | container::MEMORY_RESERVATION => value.is_u64(),
+        container::ESSENTIAL => value.as_bool() != Some(true),
+        container::STOP_TIMEOUT => value.as_u64().is_none_or(|seconds| seconds <= LONGEST_STOP),
         container::PORT_MAPPINGS => value.as_array().is_some_and(|mappings| mappings.iter().all(has_port)),
         container::DOCKER_LABELS => value.as_object().is_some_and(|labels| {
             labels.values().all(Value::is_string)
@@ -157,6 +163,8 @@ fn problem_of(key: &str, value: &Value) -> Option<String> {
     };
     let wanted = match key {
         container::NAME => "must be letters, digits, underscores and hyphens",
+        container::ESSENTIAL => "must be false, or ECS would stop the task when the sidecar stops",
+        container::STOP_TIMEOUT => "must be at most 120 seconds, for a finished task lasts as long as its sidecar",
         container::PORT_MAPPINGS => "must be a list of mappings with a containerPort",
         container::DOCKER_LABELS => "must be a map of strings without the operator's own labels",
         _ => "must be a whole number",

@@ -12,7 +12,7 @@ mod report;
 mod window;
 
 use crate::ids::Arn;
-pub use blame::{Sidecar, StoppedContainer, StoppedTask, blame};
+pub use blame::{FAILED_TO_START, StoppedContainer, StoppedTask, blame};
 pub use reason::RolloutReason;
 pub use report::ServiceReport;
 pub use window::{MaintenanceWindow, WindowError};
@@ -26,7 +26,10 @@ pub const SET_BACK_WINDOW: u64 = 7 * 24 * 3600;
 /// After how many seconds a deployment is looked at again, should its event not come.
 pub const DEPLOYING_AGAIN: u32 = 900;
 
-/// After how many seconds a service is looked at again that waits for something which takes minutes.
+/// The same where the operator is at work on the family.
+const PENDING_AGAIN: u32 = 15;
+
+/// The same where something takes minutes.
 const WAITING_AGAIN: u32 = 60;
 
 /// Who decides what a service's tasks are made from.
@@ -235,6 +238,13 @@ impl Service {
     }
 }
 
+impl Decided {
+    /// That, for a reason which needs no particulars.
+    fn new(state: ServiceState, reason: RolloutReason, deed: Deed, history: &History) -> Self {
+        Self { state, reason, message: reason.meaning().to_owned(), deed, history: history.clone() }
+    }
+}
+
 impl Ended {
     /// For that reason, with these words.
     pub fn new(reason: RolloutReason, words: &str) -> Self {
@@ -260,16 +270,12 @@ impl History {
     #[must_use]
     pub fn forgiven(&self) -> Self {
         let last = self.last.clone().map(|last| Move { confirmed: false, ..last });
-        Self { ended: None, set_backs: Vec::new(), last, ..self.clone() }
+        Self { last, ended: None, set_backs: Vec::new(), ..self.clone() }
     }
 }
 
 /// Decides. Total: whatever was seen, there is a decision.
 pub fn decide(service: &Service, before: &History, circumstances: Circumstances<'_>) -> Decided {
-    let decided = |state, reason: RolloutReason, deed| {
-        let message = reason.meaning().to_owned();
-        Decided { state, reason, message, deed, history: before.clone() }
-    };
     let pins = service.task_definition.as_ref();
     let ours = before.last.as_ref().filter(|last| pins == Some(&last.to));
     if let Some(decided) = ours.and_then(|last| after_move(service, before, last, circumstances.successor)) {
@@ -278,16 +284,24 @@ pub fn decide(service: &Service, before: &History, circumstances: Circumstances<
     if let (true, Some(words)) = (before.is_set_back(service), circumstances.rolled_back) {
         return quarantined(before, &Ended::new(RolloutReason::RolledBack, words));
     }
-    let to = match circumstances.successor {
-        Successor::Revision(to) => to,
-        Successor::Pending => {
-            return decided(ServiceState::Waiting, RolloutReason::FamilyPending, Deed::Again(WAITING_AGAIN / 4));
+    match (circumstances.successor, pins) {
+        (Successor::Pending, _) => {
+            Decided::new(ServiceState::Waiting, RolloutReason::FamilyPending, Deed::Again(PENDING_AGAIN), before)
         }
-        Successor::None => return decided(ServiceState::Current, RolloutReason::NotPatched, Deed::Nothing),
-    };
-    let Some(from) = pins else { return decided(ServiceState::Left, RolloutReason::External, Deed::Nothing) };
+        (Successor::None, _) => Decided::new(ServiceState::Current, RolloutReason::NotPatched, Deed::Nothing, before),
+        (Successor::Revision(_), None) => {
+            Decided::new(ServiceState::Left, RolloutReason::External, Deed::Nothing, before)
+        }
+        (Successor::Revision(to), Some(from)) => replace(service, before, circumstances, (from, to)),
+    }
+}
+
+/// What the service pins is to be replaced, unless something is in the way.
+fn replace(service: &Service, before: &History, circumstances: Circumstances<'_>, (from, to): (&Arn, &Arn)) -> Decided {
     if let Some(reason) = left_alone(service, circumstances.policy_allows) {
-        return decided(ServiceState::Left, reason, Deed::Nothing);
+        let left = Decided::new(ServiceState::Left, reason, Deed::Nothing, before);
+        // Whoever moves it by hand has to know where to.
+        return Decided { message: format!("{} The patched revision is {to}.", left.message), ..left };
     }
     let same = before.last.as_ref().is_some_and(|last| last.from == *from && last.to == *to);
     let history = match (same, &before.ended) {
@@ -299,31 +313,21 @@ pub fn decide(service: &Service, before: &History, circumstances: Circumstances<
     if history.set_backs.len() >= SET_BACKS {
         return quarantined(&history, &Ended::new(RolloutReason::SetBack, &who(&history)));
     }
-    let opens_in = circumstances.window.opens_in(circumstances.now);
-    let waits = match service.primary().map(|primary| primary.state) {
-        Some(DeploymentState::Failed) if ours.is_none() => {
-            Some((ServiceState::Left, RolloutReason::OwnDeploymentFailed, Deed::Nothing))
-        }
-        _ if service.is_deploying() => {
-            Some((ServiceState::Waiting, RolloutReason::DeploymentInProgress, Deed::Again(WAITING_AGAIN)))
-        }
-        _ if opens_in > 0 => {
-            let again = u32::try_from(opens_in).unwrap_or(u32::MAX);
-            Some((ServiceState::Waiting, RolloutReason::OutsideWindow, Deed::Again(again)))
-        }
-        Some(
-            DeploymentState::InProgress
-            | DeploymentState::Completed
-            | DeploymentState::Failed
-            | DeploymentState::Untold,
-        )
-        | None => None,
-    };
-    if let Some((state, reason, deed)) = waits {
-        return Decided { history, ..decided(state, reason, deed) };
+    let failed = service.primary().is_some_and(|primary| primary.state == DeploymentState::Failed);
+    let is_ours = before.last.as_ref().is_some_and(|last| last.to == *from);
+    if failed && !is_ours {
+        return Decided::new(ServiceState::Left, RolloutReason::OwnDeploymentFailed, Deed::Nothing, &history);
     }
-    let next = Move { from: from.clone(), to: to.clone(), at: circumstances.now, confirmed: false };
-    Decided { history, ..decided(ServiceState::Moving, RolloutReason::Deploying, Deed::Move(next)) }
+    let wait = |reason, seconds| Decided::new(ServiceState::Waiting, reason, Deed::Again(seconds), &history);
+    let opens_in = circumstances.window.opens_in(circumstances.now);
+    if service.is_deploying() {
+        wait(RolloutReason::DeploymentInProgress, WAITING_AGAIN)
+    } else if opens_in > 0 {
+        wait(RolloutReason::OutsideWindow, u32::try_from(opens_in).unwrap_or(u32::MAX))
+    } else {
+        let next = Move { from: from.clone(), to: to.clone(), at: circumstances.now, confirmed: false };
+        Decided::new(ServiceState::Moving, RolloutReason::Deploying, Deed::Move(next), &history)
+    }
 }
 
 /// The service points at what it was moved to. `None`: that has come to its end, and is to be replaced itself.
@@ -342,8 +346,7 @@ fn after_move(service: &Service, before: &History, last: &Move, successor: &Succ
         }
         (None, Successor::Pending | Successor::None) => (ServiceState::Current, RolloutReason::Moved, Deed::Nothing),
     };
-    let history = History { ended: None, ..history };
-    Some(Decided { state, reason, message: reason.meaning().to_owned(), deed, history })
+    Some(Decided::new(state, reason, deed, &History { ended: None, ..history }))
 }
 
 /// Why a service is left as it is, whatever is to be done.
@@ -362,7 +365,8 @@ fn left_alone(service: &Service, policy_allows: bool) -> Option<RolloutReason> {
 fn set_back(before: &History, now: u64) -> History {
     let mut set_backs = before.set_backs.clone();
     set_backs.retain(|at| at + SET_BACK_WINDOW > now);
-    set_backs.push(now);
+    // Each is another one, however soon after the one before.
+    set_backs.push(set_backs.last().map_or(now, |last| now.max(last + 1)));
     // The move is over: what follows is another one.
     let last = before.last.clone().map(|last| Move { confirmed: false, ..last });
     History { set_backs, last, ..before.clone() }

@@ -132,6 +132,10 @@ mod tests {
             "detail": { "eventName": "SERVICE_DEPLOYMENT_COMPLETED", "deploymentId": "ecs-svc/1" },
         });
         assert_eq!(meant(&native), look(None));
+        let transformed = json!({
+            "account": "111122223333", "region": "eu-west-1", "id": "e-1", "name": DEPLOYMENT, "resources": [SERVICE],
+        });
+        assert_eq!(meant(&transformed), look(None));
         assert_eq!(meant(&json!({ "name": LOOK_AT_SERVICE, "service": SERVICE, "waits": "3" })), look(None));
     }
 

@@ -45,11 +45,7 @@ fn stopped(input: &Value) -> Result<Option<StoppedEvent>, Problem> {
     let (Some(task), Some(of)) = (either("/task", "/taskArn"), of) else { return Err(Problem::NoTask) };
     let containers = detail.get("containers").and_then(Value::as_array).into_iter().flatten().map(|container| {
         let scalars = Scalars::of(container);
-        StoppedContainer {
-            name: scalars.get("/name").unwrap_or_default(),
-            exit_code: container.get("exitCode").and_then(Value::as_i64),
-            because: scalars.get("/reason"),
-        }
+        StoppedContainer { name: scalars.get("/name").unwrap_or_default(), because: scalars.get("/reason") }
     });
     let because = either("/because", "/stoppedReason").unwrap_or_default();
     Ok(Some(StoppedEvent { task, of, what: StoppedTask { code, because, containers: containers.collect() } }))
@@ -65,7 +61,7 @@ mod tests {
     fn the_event_and_what_the_rule_makes_of_it_say_the_same() {
         let of = "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:2";
         let task = "arn:aws:ecs:eu-west-1:111122223333:task/prod/1";
-        let containers = json!([{ "name": "web", "exitCode": 1 }, { "name": "xray-daemon", "reason": "CannotPull" }]);
+        let containers = json!([{ "name": "web" }, { "name": "xray-daemon", "reason": "CannotPull" }]);
         let event = json!({
             "account": "111122223333", "region": "eu-west-1", "detail-type": TASK,
             "detail": { "taskArn": task, "taskDefinitionArn": of, "lastStatus": "STOPPED", "stopCode": "TaskFailedToStart",
@@ -78,7 +74,6 @@ mod tests {
         let Meaning::Stopped(stopped) = meant(&event) else { panic!("a task that stopped") };
         assert_eq!(meant(&transformed), Meaning::Stopped(stopped.clone()));
         assert_eq!((stopped.task.as_str(), stopped.of.as_str(), stopped.what.containers.len()), (task, of, 2));
-        assert_eq!(stopped.what.containers[0].exit_code, Some(1));
         assert_eq!(stopped.what.containers[1].because.as_deref(), Some("CannotPull"));
     }
 

@@ -1,0 +1,6 @@
+//! The Lambda function `macro`: what CloudFormation sends, and what it is answered.
+
+pub mod handler;
+pub mod request;
+
+pub use handler::Handler;
