@@ -27,7 +27,7 @@ EXPORTS = {
 }
 ROLES = {"elsewhere": "/", "pull": "/", "shop-task": "/", "web": "/app/"}
 TRACES = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess"
-SSM = {"/port": "8080", "/r": "registry.example.com", "/t": "7", "/d": "/data", "/c": "START", "/plain": "p", "/key": "log", "/cdk-bootstrap/hnb659fds/version": "21"}
+SSM = {"/port": "8080", "/r": "registry.example.com", "/t": "7", "/d": "/data", "/c": "START", "/plain": "p", "/key": "log", "/policies": "arn:aws:iam::aws:policy/ReadOnlyAccess", "/cdk-bootstrap/hnb659fds/version": "21"}
 
 
 @pytest.fixture(scope="session")
