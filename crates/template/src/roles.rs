@@ -62,8 +62,10 @@ fn certain(evaluator: &Evaluator<'_>, list: &Value) -> BTreeSet<String> {
 fn joined(evaluator: &Evaluator<'_>, list: &Value) -> Option<BTreeSet<String>> {
     let parts = list.get("Fn::Split")?;
     let (delimiter, text) = (parts.get(0)?.as_str()?, evaluator.value(parts.get(1)?)?);
-    let known = text.as_str()?.split(delimiter).filter(|arn| !symbols::is_open(arn));
-    Some(known.map(str::to_owned).collect())
+    let known = text.as_str()?.split(delimiter).filter(|arn| !symbols::is_open(arn)).map(str::to_owned);
+    // A role that is given two policies has such a list in a list.
+    let inner = parts.pointer("/1/Fn::Join/1/0/Fn::Join/1").map(|list| certain(evaluator, list));
+    Some(known.chain(inner.unwrap_or_default()).collect())
 }
 
 /// The branches of an `Fn::If` of which nobody knows yet which one is taken.
@@ -179,5 +181,11 @@ mod tests {
             assert_eq!(with_evaluator(|evaluator| certain(evaluator, &once)), BTreeSet::from(["p".to_owned()]));
             assert_eq!(attached(once.clone()), once);
         }
+        with_evaluator(|evaluator| {
+            let mut role = json!({ "Type": ROLE, "Properties": { MANAGED_POLICIES: { "Ref": "Late" } } });
+            ["p", "q"].iter().for_each(|arn| attach(&mut role, arn, evaluator));
+            let both = BTreeSet::from(["p".to_owned(), "q".to_owned()]);
+            assert_eq!(certain(evaluator, &role["Properties"][MANAGED_POLICIES]), both);
+        });
     }
 }
