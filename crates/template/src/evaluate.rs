@@ -17,6 +17,9 @@ const MOST_STEPS: usize = 60;
 /// How many evaluations a template may take, so that names of names of names end too.
 const MOST_EVALUATIONS: usize = 200_000;
 
+/// The longest text that is put together, in bytes: what ECS takes for a whole definition. Texts of texts of texts end so.
+const MOST_TEXT: usize = 65_536;
+
 pub(crate) const ROLE: &str = "AWS::IAM::Role";
 const REPOSITORY: &str = "AWS::ECR::Repository";
 
@@ -230,6 +233,9 @@ impl<'a> Evaluator<'a> {
                     out.push_str(as_text(&self.value(&value)?)?.as_str()?);
                 }
             }
+            if out.len() > MOST_TEXT {
+                return None;
+            }
         }
         Some(self.put_together(&out).into())
     }
@@ -239,7 +245,7 @@ impl<'a> Evaluator<'a> {
         let items = self.counted(argument.get(1)?)?;
         let texts = items.iter().map(as_text).collect::<Option<Vec<_>>>()?;
         let text = texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(delimiter);
-        Some(self.put_together(&text).into())
+        (text.len() <= MOST_TEXT).then(|| self.put_together(&text).into())
     }
 
     fn split(&self, argument: &Value) -> Option<Value> {
@@ -369,6 +375,16 @@ mod tests {
         for name in ["Late", "NotLate", "YesAndLate", "Circle", "Nowhere"] {
             assert!(holds(name).is_some_and(|value| symbols::holds_open(&value)), "{name}");
         }
+    }
+
+    #[test]
+    fn texts_of_texts_of_texts_end() {
+        let doubled = |text| json!({ "Fn::Sub": ["${a}${a}", { "a": text }] });
+        let long = (0..17).fold(json!("x"), |text, _| doubled(text));
+        let known = evaluated(&template(), &long).expect("not absent");
+        assert!(symbols::holds_open(&known) && known.to_string().len() < MOST_TEXT * 2);
+        let joined = json!({ "Fn::Join": ["x".repeat(MOST_TEXT), ["a", "b"]] });
+        assert!(evaluated(&template(), &joined).is_some_and(|text| symbols::holds_open(&text)));
     }
 
     #[test]
