@@ -111,7 +111,11 @@ fn add(list: &mut Value, policy_arn: &str, evaluator: &Evaluator<'_>) {
         return;
     }
     if let Value::Array(items) = list {
-        items.push(policy_arn.into());
+        let addition = items.iter().find_map(|item| otherwise(item, policy_arn, evaluator));
+        let addition = addition.unwrap_or_else(|| policy_arn.into());
+        if !items.contains(&addition) {
+            items.push(addition);
+        }
         return;
     }
     let taken = taken(evaluator, list);
@@ -127,6 +131,18 @@ fn add(list: &mut Value, policy_arn: &str, evaluator: &Evaluator<'_>) {
             let joined = json!({ "Fn::Join": [",", list.take()] });
             *list = json!({ "Fn::Split": [",", { "Fn::Join": [",", [joined, policy_arn]] }] });
         }
+    }
+}
+
+/// The policy for when an item is not it, if the deployment decides whether the item is.
+fn otherwise(item: &Value, policy_arn: &str, evaluator: &Evaluator<'_>) -> Option<Value> {
+    let [yes, no] = open_branches(evaluator, item)?;
+    let is = |branch| evaluator.value(branch).is_some_and(|arn| arn == policy_arn);
+    let (condition, absent) = (item.pointer("/Fn::If/0")?, json!({ "Ref": "AWS::NoValue" }));
+    match (is(yes), is(no)) {
+        (true, false) => Some(json!({ "Fn::If": [condition, absent, policy_arn] })),
+        (false, true) => Some(json!({ "Fn::If": [condition, policy_arn, absent] })),
+        (true, true) | (false, false) => None,
     }
 }
 
@@ -170,6 +186,21 @@ mod tests {
         let mut bare = json!({ "Type": ROLE });
         with_evaluator(|evaluator| attach(&mut bare, "p", evaluator));
         assert_eq!(bare["Properties"], json!({ MANAGED_POLICIES: ["p"] }));
+    }
+
+    #[test]
+    fn an_item_that_may_be_the_policy_is_completed() {
+        let absent = || json!({ "Ref": "AWS::NoValue" });
+        for (item, addition) in [
+            (json!(["Late", "p", absent()]), json!(["Late", absent(), "p"])),
+            (json!(["Late", absent(), { "Fn::Sub": "p" }]), json!(["Late", "p", absent()])),
+        ] {
+            let once = attached(json!(["a", { "Fn::If": item }]));
+            assert_eq!(once, json!(["a", { "Fn::If": item }, { "Fn::If": addition }]));
+            assert_eq!(attached(once.clone()), once);
+        }
+        let other = json!({ "Fn::If": ["Late", "a", "b"] });
+        assert_eq!(attached(json!([other])), json!([other, "p"]));
     }
 
     #[test]
