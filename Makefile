@@ -105,10 +105,11 @@ test-fleet: .venv/stamp ## Two sweeps over 2,000 families in an emulator, with d
 	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/fleet
 
 .PHONY: test-cdk
-test-cdk: .venv/stamp $(cdk)/node_modules/stamp ## What AWS CDK writes (needs Node.js 20 with npm)
+test-cdk: .venv/stamp $(cdk)/node_modules/stamp ## What AWS CDK writes, through the deployed macro (needs Node.js 20 with npm)
 	rm -rf dist/cdk
 	node $(cdk)/app.js dist/cdk
-	CDK_TEMPLATES=dist/cdk $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/cdk
+	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
+	@$(package_here) && export CDK_TEMPLATES=dist/cdk && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/cdk
 
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory

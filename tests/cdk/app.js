@@ -76,6 +76,23 @@ class Shop extends Stack {
   }
 }
 
+// Definitions that get no sidecar: one has a daemon, one declines, one shares its instance's ports.
+class Left extends Stack {
+  constructor(scope, id) {
+    super(scope, id);
+    const image = ecs.ContainerImage.fromRegistry("public.ecr.aws/docker/library/busybox:1");
+    const traced = new ecs.FargateTaskDefinition(this, "Traced", { memoryLimitMiB: 1024 });
+    traced.addContainer("app", { image });
+    traced.addContainer("tracer", { image: ecs.ContainerImage.fromRegistry("public.ecr.aws/xray/aws-xray-daemon:3.x") });
+    Tags.of(traced).add("ecs-sidecar/inject", "true");
+    const declined = new ecs.FargateTaskDefinition(this, "Declined");
+    declined.addContainer("app", { image });
+    declined.node.defaultChild.addMetadata("EcsSidecar", { Inject: false });
+    const onHost = new ecs.Ec2TaskDefinition(this, "OnHost", { networkMode: ecs.NetworkMode.HOST });
+    onHost.addContainer("app", { image, memoryLimitMiB: 256, dockerLabels: { "ecs-sidecar/inject": "true" } });
+  }
+}
+
 const [, , outdir] = process.argv;
 if (!outdir) {
   console.error("usage: node app.js FOLDER");
@@ -83,4 +100,5 @@ if (!outdir) {
 }
 const app = new App({ outdir, analyticsReporting: false });
 new Shop(app, "Shop");
+new Left(app, "Left");
 app.synth();

@@ -3,7 +3,7 @@
 //! Knows: where in the template a container or a list is spelled out, through whatever `Fn::If` leads to it. Must not
 //! know: why an edit is wanted. Nothing but the edited places changes.
 
-use crate::evaluate::Evaluator;
+use crate::evaluate::{Evaluator, as_text};
 use crate::intrinsic;
 use crate::problem::Problem;
 use crate::spelling;
@@ -88,7 +88,9 @@ impl Hand<'_> {
         let items = self.properties.pointer(&list)?.as_array()?;
         (0..items.len()).map(|index| self.literal(format!("{list}/{index}"))).find(|at| {
             let told = self.properties.pointer(at).and_then(|container| container.get("Name"));
-            told.and_then(|told| self.evaluator.value(told)).is_some_and(|told| told == name)
+            // A name may be written as a number.
+            let told = told.and_then(|told| as_text(&self.evaluator.value(told)?));
+            told.is_some_and(|told| told == name)
         })
     }
 

@@ -3,6 +3,7 @@
 //! Knows: conditions of resources, metadata that decline, and what a policy may select or be asked by. Must not know: what
 //! is decided.
 
+use crate::doubt::UNKNOWN;
 use crate::evaluate::Evaluator;
 use crate::problem::{Problem, Problems};
 use crate::symbols;
@@ -13,9 +14,6 @@ use ecs_sidecar_core::plan::Settings;
 use serde_json::{Map, Value};
 
 const TASK_DEFINITION: &str = "AWS::ECS::TaskDefinition";
-
-/// Why a value that is read may not be unknown.
-const UNKNOWN: &str = "its value is only known when the stack is deployed";
 
 /// The definitions that the template deploys, by their logical ids, in register form; `None` for one that declines.
 pub(crate) fn all<'a>(

@@ -3,7 +3,7 @@
 //! Knows: core's plan, and which of its refusals leave a definition as it is. Must not know: where the template spells
 //! things out.
 
-use crate::apply::{Hand, taken};
+use crate::apply::Hand;
 use crate::evaluate::Evaluator;
 use crate::problem::Problem;
 use crate::roles::{self, TemplateRole};
@@ -143,7 +143,7 @@ impl Look<'_> {
             let Some(role) = resource.filter(|_| !before.iter().any(|told| told.granted.contains(&given))) else {
                 continue;
             };
-            roles::attach(role, &grant.policy_arn, &|list| taken(self.evaluator, list));
+            roles::attach(role, &grant.policy_arn, self.evaluator);
             granted.push(given);
         }
         Told { resource: id.to_owned(), decision: plan.decision, reason: plan.reason, message: plan.message, granted }

@@ -6,6 +6,9 @@
 use crate::symbols::{self, Symbols};
 use ecs_sidecar_core::image::last_path_part;
 
+/// Why a value that is read may not be unknown.
+pub(crate) const UNKNOWN: &str = "its value is only known when the stack is deployed";
+
 /// Where a value may be unknown, with all that is below it. `{}` is a value of a map, whose keys a template spells out.
 const PASSES: [&str; 51] = [
     "family", // but for a policy that selects by it
@@ -87,7 +90,7 @@ pub(crate) fn objection(place: &str, text: &str, symbols: &Symbols, may_be_windo
         place.strip_prefix(*listed).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[', '{']))
     };
     if !PASSES.iter().any(below) {
-        return Some("its value is only known when the stack is deployed");
+        return Some(UNKNOWN);
     }
     if PRESENCE.contains(&place) && symbols.may_be_absent(text) {
         return Some("whether it has a value is only known when the stack is deployed");

@@ -17,6 +17,9 @@ const MOST_STEPS: usize = 60;
 /// How many evaluations a template may take, so that names of names of names end too.
 const MOST_EVALUATIONS: usize = 200_000;
 
+/// The longest text that is put together, in bytes: what ECS takes for a whole definition. Texts of texts of texts end so.
+const MOST_TEXT: usize = 65_536;
+
 pub(crate) const ROLE: &str = "AWS::IAM::Role";
 const REPOSITORY: &str = "AWS::ECR::Repository";
 
@@ -80,19 +83,31 @@ impl<'a> Evaluator<'a> {
         Value::String(self.symbols.hold(intrinsic))
     }
 
-    /// A literal text; what it refers to dynamically is not known.
+    /// A text of the template, its parameters or mappings; what it refers to dynamically is not known.
     fn text(&self, text: &str) -> String {
         if symbols::is_open(text) {
             return self.symbols.hold(&text.into());
         }
+        self.put_together(text)
+    }
+
+    /// A text that intrinsics made of others. What it refers to dynamically is not known, and may be a reference only now:
+    /// people write `{{resolve:ssm:/${Stage}/image}}`.
+    fn put_together(&self, text: &str) -> String {
         let (mut out, mut rest) = (String::new(), text);
         while let Some((before, after)) = rest.split_once("{{resolve:") {
             let Some((reference, behind)) = after.split_once("}}") else { break };
             out.push_str(before);
-            out.push_str(&self.symbols.hold(&format!("{{{{resolve:{reference}}}}}").into()));
+            let reference = self.symbols.restored(&format!("{{{{resolve:{reference}}}}}"));
+            out.push_str(&self.symbols.hold(&reference));
             rest = behind;
         }
         out + rest
+    }
+
+    /// A scalar of a parameter or a mapping, as text.
+    fn scalar(&self, value: &Value) -> Option<Value> {
+        as_text(value)?.as_str().map(|text| self.text(text).into())
     }
 
     fn intrinsic(&self, name: &str, argument: &Value, whole: &Value) -> Option<Value> {
@@ -160,11 +175,13 @@ impl<'a> Evaluator<'a> {
         let value = self.parameters.get(id).or_else(|| declared.get("Default"))?;
         let is_list = kind == "CommaDelimitedList" || kind.starts_with("List<");
         if let Value::Array(items) = value {
-            return Some(Value::Array(items.iter().map(as_text).collect::<Option<_>>()?));
+            return Some(Value::Array(items.iter().map(|item| self.scalar(item)).collect::<Option<_>>()?));
+        }
+        if !is_list {
+            return self.scalar(value);
         }
         let text = as_text(value)?;
-        let split = |text: &str| text.split(',').map(|item| Value::from(item.trim())).collect();
-        Some(if is_list { split(text.as_str()?) } else { text })
+        Some(text.as_str()?.split(',').map(|item| Value::from(self.text(item.trim()))).collect())
     }
 
     /// The name that a resource has or gets.
@@ -216,15 +233,19 @@ impl<'a> Evaluator<'a> {
                     out.push_str(as_text(&self.value(&value)?)?.as_str()?);
                 }
             }
+            if out.len() > MOST_TEXT {
+                return None;
+            }
         }
-        Some(out.into())
+        Some(self.put_together(&out).into())
     }
 
     fn join(&self, argument: &Value) -> Option<Value> {
         let delimiter = argument.get(0)?.as_str()?;
-        let Value::Array(items) = self.value(argument.get(1)?)? else { return None };
+        let items = self.counted(argument.get(1)?)?;
         let texts = items.iter().map(as_text).collect::<Option<Vec<_>>>()?;
-        Some(texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(delimiter).into())
+        let text = texts.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(delimiter);
+        (text.len() <= MOST_TEXT).then(|| self.put_together(&text).into())
     }
 
     fn split(&self, argument: &Value) -> Option<Value> {
@@ -235,14 +256,25 @@ impl<'a> Evaluator<'a> {
 
     fn select(&self, argument: &Value) -> Option<Value> {
         let index = as_text(&self.value(argument.get(0)?)?)?;
-        let Value::Array(items) = self.value(argument.get(1)?)? else { return None };
+        let items = self.counted(argument.get(1)?)?;
         items.get(index.as_str()?.parse::<usize>().ok()?).cloned()
+    }
+
+    /// The items of a list of which it is known how many there are.
+    fn counted(&self, list: &Value) -> Option<Vec<Value>> {
+        let Value::Array(items) = self.value(list)? else { return None };
+        let open = |item: &Value| item.as_str().is_some_and(|text| self.symbols.may_vanish(text));
+        (!items.iter().any(open)).then_some(items)
     }
 
     fn find_in_map(&self, argument: &Value) -> Option<Value> {
         let [map, first, second] = argument.as_array()?.as_slice() else { return None };
         let key = |value: &Value| as_text(&self.value(value)?)?.as_str().map(str::to_owned);
-        self.template.get("Mappings")?.get(key(map)?)?.get(key(first)?)?.get(key(second)?).cloned()
+        let value = self.template.get("Mappings")?.get(key(map)?)?.get(key(first)?)?.get(key(second)?)?;
+        if let Value::Array(items) = value {
+            return Some(Value::Array(items.iter().map(|item| self.scalar(item)).collect::<Option<_>>()?));
+        }
+        self.scalar(value)
     }
 }
 
@@ -274,6 +306,7 @@ mod tests {
                 "Name": { "Type": "String" },
                 "Number": { "Type": "Number" },
                 "Late": { "Type": "AWS::SSM::Parameter::Value<String>", "Default": "x" },
+                "Dynamic": { "Type": "String", "Default": "{{resolve:ssm:x}}" },
                 "Secret": { "Type": "String", "NoEcho": "true", "Default": "x" },
             },
             "Conditions": {
@@ -284,7 +317,7 @@ mod tests {
                 "YesAndLate": { "Fn::And": [{ "Condition": "Late" }, { "Condition": "Yes" }] },
                 "Circle": { "Fn::Not": [{ "Condition": "Circle" }] },
             },
-            "Mappings": { "M": { "eu-west-1": { "7": "seven", "list": ["x", "y"] } } },
+            "Mappings": { "M": { "eu-west-1": { "7": "seven", "list": ["x", "y"], "dynamic": "{{resolve:ssm:x}}" } } },
             "Resources": {
                 "One": { "Type": ROLE, "Properties": { "RoleName": { "Fn::Sub": "${Two.Arn}${Two.Arn}" } } },
                 "Two": { "Type": ROLE, "Properties": { "RoleName": { "Fn::Sub": "${One.Arn}${One.Arn}" } } },
@@ -321,6 +354,11 @@ mod tests {
             json!({ "Fn::If": ["Late", "a", "b"] }),
             json!({ "Name": "a", "Fn::Transform": {} }),
             json!("a {{resolve:ssm:x}}"),
+            json!({ "Fn::Sub": "{{resolve:ssm:/${Name}/x}}" }),
+            json!({ "Fn::Join": ["", ["{{resolve:ssm:/", { "Ref": "Name" }, "}}"]] }),
+            json!({ "Ref": "Dynamic" }),
+            json!({ "Fn::FindInMap": ["M", "eu-west-1", "dynamic"] }),
+            json!({ "Fn::Select": [1, [{ "Fn::If": ["Late", "a", { "Ref": "AWS::NoValue" }] }, "b", "c"]] }),
             json!("\u{E000}0\u{E001}"),
         ] {
             let known = evaluated(&template(), &value).expect("not absent");
@@ -337,6 +375,16 @@ mod tests {
         for name in ["Late", "NotLate", "YesAndLate", "Circle", "Nowhere"] {
             assert!(holds(name).is_some_and(|value| symbols::holds_open(&value)), "{name}");
         }
+    }
+
+    #[test]
+    fn texts_of_texts_of_texts_end() {
+        let doubled = |text| json!({ "Fn::Sub": ["${a}${a}", { "a": text }] });
+        let long = (0..17).fold(json!("x"), |text, _| doubled(text));
+        let known = evaluated(&template(), &long).expect("not absent");
+        assert!(symbols::holds_open(&known) && known.to_string().len() < MOST_TEXT * 2);
+        let joined = json!({ "Fn::Join": ["x".repeat(MOST_TEXT), ["a", "b"]] });
+        assert!(evaluated(&template(), &joined).is_some_and(|text| symbols::holds_open(&text)));
     }
 
     #[test]

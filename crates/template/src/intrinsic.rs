@@ -25,6 +25,12 @@ pub(crate) fn is_no_value(value: &Value) -> bool {
     of(value).is_some_and(|(name, argument)| name == "Ref" && argument == "AWS::NoValue")
 }
 
+/// Whether a value stands for absence, or has a branch that does.
+pub(crate) fn may_vanish(value: &Value) -> bool {
+    let branches = of(value).filter(|(name, _)| *name == "Fn::If").and_then(|(_, argument)| argument.as_array());
+    is_no_value(value) || branches.is_some_and(|parts| parts.iter().skip(1).any(may_vanish))
+}
+
 /// The resource and the attribute that `Fn::GetAtt` asks for, where both are literal.
 pub(crate) fn attribute(argument: &Value) -> Option<(&str, &str)> {
     match argument {

@@ -94,6 +94,14 @@ impl Symbols {
             _ => false,
         }
     }
+
+    /// Whether a text is one mark of a value that a branch leaves out, so that a list may have one item less.
+    pub(crate) fn may_vanish(&self, text: &str) -> bool {
+        match parts_of(text).as_slice() {
+            [Part::Mark(index)] => crate::intrinsic::may_vanish(&self.intrinsic(*index)),
+            _ => false,
+        }
+    }
 }
 
 /// Whether something in a text is not known.

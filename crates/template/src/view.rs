@@ -66,6 +66,9 @@ impl<'a> Reader<'a> {
         let fargate = fargate.is_some_and(|words| words.iter().any(|word| word == "FARGATE"));
         let system = known.get("RuntimePlatform").and_then(|platform| platform.get("OperatingSystemFamily"));
         self.may_be_windows = !fargate && system.is_none();
+        if known.as_str().is_some_and(symbols::is_open) {
+            return Err(self.undecidable("Properties", doubt::UNKNOWN));
+        }
         match self.value(&known, &Shape::Object(&TASK), &At::default())? {
             Some(Value::Object(definition)) => Ok(definition),
             Some(_) | None => Ok(Map::new()),

@@ -16,7 +16,13 @@ pub enum Problem {
     /// The template gives the macro parameters.
     #[error("the macro takes no parameters, and the template gives it {0}")]
     Parameters(String),
+    /// A whole number that would go back with other digits.
+    #[error("the template has a number with more digits than can be kept, at {0}; write it as a text, in quotes")]
+    Number(String),
 }
+
+/// From here on a number that is no integer of 64 bits has lost digits: 2 to the power of 53.
+const LAST_EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// Reads a request.
 pub fn read(mut request: Value) -> Result<Template, Problem> {
@@ -28,6 +34,9 @@ pub fn read(mut request: Value) -> Result<Template, Problem> {
     let account: Option<AccountId> = text(&request, "accountId");
     let region: Option<Region> = text(&request, "region");
     let fragment = request.get_mut("fragment").map(Value::take).filter(Value::is_object);
+    if let Some(at) = fragment.as_ref().and_then(inexact) {
+        return Err(Problem::Number(at));
+    }
     let parameters = match request.get_mut("templateParameterValues").map(Value::take) {
         Some(Value::Object(values)) => values,
         None | Some(Value::Null) => Map::new(),
@@ -41,6 +50,20 @@ pub fn read(mut request: Value) -> Result<Template, Problem> {
         account: account.ok_or(Problem::Missing("accountId"))?,
         region: region.ok_or(Problem::Missing("region"))?,
     })
+}
+
+/// Where a whole number stands of which not all digits were read.
+fn inexact(value: &Value) -> Option<String> {
+    let below = |key: &str, value: &Value| inexact(value).map(|rest| format!("/{key}{rest}"));
+    match value {
+        Value::Number(number) => {
+            let lost = number.is_f64() && number.as_f64().is_some_and(|number| number.abs() >= LAST_EXACT);
+            lost.then(String::new)
+        }
+        Value::Array(items) => items.iter().enumerate().find_map(|(index, item)| below(&index.to_string(), item)),
+        Value::Object(members) => members.iter().find_map(|(key, member)| below(key, member)),
+        Value::Null | Value::Bool(_) | Value::String(_) => None,
+    }
 }
 
 fn text<T: std::str::FromStr>(request: &Value, name: &str) -> Option<T> {
@@ -104,6 +127,29 @@ mod tests {
         request["params"] = json!({ "Policy": "x", "Mode": "y" });
         let message = read(request).expect_err("refused").to_string();
         assert!(message.contains("takes no parameters") && message.contains("Policy, Mode"), "{message}");
+    }
+
+    #[test]
+    fn numbers_come_back_as_they_were_sent_or_not_at_all() {
+        let sent = |number: &str| {
+            let text = request().to_string().replace("\"AWS::SQS::Queue\"", number);
+            read(serde_json::from_str(&text).expect("JSON"))
+        };
+        for number in ["9.204938554384977", "0.0009522444552911937", "18446744073709551615", "-9007199254740993", "0.1"]
+        {
+            let made = sent(number).expect("a template").fragment.to_string();
+            assert!(made.contains(&format!(":{number}}}")), "{number}: {made}");
+        }
+        let refused = sent("12345678901234567890123").expect_err("refused");
+        assert_eq!(refused, Problem::Number("/Resources/Queue/Type".to_owned()));
+    }
+
+    #[test]
+    fn whatever_is_sent_is_answered() {
+        for sent in [json!(null), json!([]), json!("x"), json!({ "fragment": null }), json!({ "params": [1] })] {
+            assert!(matches!(read(sent.clone()), Err(Problem::Missing(_))), "{sent}");
+            assert_eq!(id(&sent), "");
+        }
     }
 
     #[test]

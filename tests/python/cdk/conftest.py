@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from harness.stack import REPOSITORY_ROOT
+from macro.conftest import macro, ministack, operator, surroundings, wire  # noqa: F401 (fixtures)
 
 APP = REPOSITORY_ROOT / "tests" / "cdk"
 

@@ -11,9 +11,9 @@ from datetime import datetime, timezone
 
 SOURCE = "demo.cloudtrail"
 PERSON = "role/ci/deployer"
-RULES = ("RegisterRuleName", "DeregisterRuleName", "TaskRuleName")
-# Only where the stack moves services.
-RULES_OF_SERVICES = ("ServiceRuleName", "DeploymentRuleName")
+RULES = ("RegisterRuleName", "DeregisterRuleName")
+# Only where the stack may write, and where it moves services.
+RULES_AT_TIMES = ("TaskRuleName", "ServiceRuleName", "DeploymentRuleName")
 
 
 def call_event(ministack, name, request, response, *, issuer, error=None, invoked_by=None, user_agent="aws-cli/2.x"):
@@ -99,7 +99,7 @@ class Trail:
     def copy_rules(self):
         """Copies the deployed rules as they are now, so again after each deployment."""
         events = self.ministack.client("events")
-        outputs = [*RULES, *(output for output in RULES_OF_SERVICES if output in self.stack.outputs)]
+        outputs = [*RULES, *(output for output in RULES_AT_TIMES if output in self.stack.outputs)]
         for output in outputs:
             name = self.stack.outputs[output]
             rule = events.describe_rule(Name=name)

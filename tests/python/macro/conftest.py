@@ -35,6 +35,7 @@ SSM = {
     "/c": "START",
     "/plain": "p",
     "/key": "log",
+    "/policies": "arn:aws:iam::aws:policy/ReadOnlyAccess",
     "/cdk-bootstrap/hnb659fds/version": "21",
 }
 
