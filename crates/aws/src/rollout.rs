@@ -6,32 +6,25 @@
 //! The move is noted before it is made: an invocation that dies leaves a move that nobody confirmed, and the next look
 //! makes it again, which does nothing where it was made.
 
+mod replacement;
 mod slots;
 
 use crate::clients::CALL;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::gap;
 use crate::reconcile::Reconciler;
-use crate::rows::Row;
 use crate::service_rows::ServiceRow;
 use crate::services::{ServiceRef, Updated};
 use crate::settings::{ServiceMoves, Writes};
 use crate::standing::Standing;
-use crate::succession::successor;
 use crate::table::Table;
-use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::{Arn, Family};
-use ecs_sidecar_core::normalize::canonical;
-use ecs_sidecar_core::observed::Registrar;
-use ecs_sidecar_core::reason::Reason;
-use ecs_sidecar_core::receipt;
 use ecs_sidecar_core::rollout::{
     Circumstances, DEPLOYING_AGAIN, Decided, Deed, Ended, History, Move, RolloutReason, Service, ServiceReport,
-    ServiceState, Successor, decide,
+    ServiceState, decide,
 };
-use ecs_sidecar_core::state::State;
-use futures_util::future::{try_join, try_join3};
+use futures_util::future::try_join3;
+use replacement::policy_allows;
 
 /// How often a service is looked at before it is left for later.
 const ROUNDS: u32 = 3;
@@ -106,7 +99,7 @@ impl Reconciler {
             };
             let writes = action != RolloutAction::Plan && self.settings().writes == Writes::Allowed;
             if !writes {
-                return Ok(ServiceReport::new(service.arn().as_str(), &view.decided, "nothing"));
+                return Ok(untouched(service, &view.decided, action));
             }
             let done = match (&view.overtaken, view.decided.deed.clone()) {
                 (Some(theirs), _) => {
@@ -162,13 +155,19 @@ impl Reconciler {
         let rolled_back = self.rolled_back(service, &seen, &history).await?;
         let overtaken = self.overtaken(service, &seen, &row).await?;
         let circumstances = Circumstances {
-            successor: &succeeds(&seen, family_row.as_ref()),
+            successor: &self.succeeds(&seen, family_row.as_ref()).await?,
             policy_allows: policy_allows(&standing, family_row.as_ref()),
             rolled_back: rolled_back.as_deref(),
             window: &moves.window,
             now: self.clients().clock.now(),
         };
-        let decided = decide(&seen, &history, circumstances);
+        let mut decided = decide(&seen, &history, circumstances);
+        if let Deed::Move(wanted) = &decided.deed
+            && let Some(reason) = self.is_no_replacement(wanted, &standing).await?
+        {
+            let (state, message) = (ServiceState::Left, reason.meaning().to_owned());
+            decided = Decided { state, reason, message, deed: Deed::Nothing, history: decided.history };
+        }
         let (label, reason) = (decided.state.label(), decided.reason.label());
         tracing::debug!(service = service.arn().as_str(), state = label, reason, "decided");
         Ok(Some(View { service: seen, row, standing, family, decided, overtaken }))
@@ -237,10 +236,6 @@ impl Reconciler {
             let decided = holds(ServiceState::Waiting, RolloutReason::Paused, words, Deed::Nothing);
             return self.note_service(table, service, view, decided, "nothing").await;
         }
-        if let Some(reason) = self.is_no_replacement(&wanted).await? {
-            let decided = holds(ServiceState::Left, reason, "", Deed::Nothing);
-            return self.note_service(table, service, view, decided, "nothing").await;
-        }
         if !table.take_slot(service, moves.at_once).await? {
             let decided = holds(ServiceState::Waiting, RolloutReason::AtOnce, "", Deed::Again(AT_ONCE));
             return self.note_service(table, service, view, decided, "nothing").await;
@@ -288,18 +283,6 @@ impl Reconciler {
         Ok(report.or_else(|| Some(ServiceReport::new(service.arn().as_str(), &decided, outcome))))
     }
 
-    /// Why a revision is no replacement of another one, if it is none.
-    async fn is_no_replacement(&self, wanted: &Move) -> Result<Option<RolloutReason>, Error> {
-        let ecs = &self.clients().ecs;
-        let (from, to) = try_join(ecs.describe(wanted.from.as_str()), ecs.describe(wanted.to.as_str())).await?;
-        let (Some(from), Some(to)) = (from, to) else { return Ok(Some(RolloutReason::TargetGone)) };
-        let ours = gap::registrar(&to, &self.clients().role) == Registrar::Operator;
-        if !ours || to.described().status.as_deref() != Some("ACTIVE") {
-            return Ok(Some(RolloutReason::TargetGone));
-        }
-        Ok((owners(&from) != owners(&to)).then_some(RolloutReason::ContentDiffers))
-    }
-
     /// Notes what came of a look, and gives the slot back where no move is under way. `None`: somebody wrote the row
     /// meanwhile.
     async fn note_service(
@@ -345,38 +328,17 @@ impl Reconciler {
     }
 }
 
-/// What replaces the revision that a service pins.
-fn succeeds(service: &Service, row: Option<&Row>) -> Successor {
-    let (Some(pins), Some(row)) = (&service.task_definition, row) else { return Successor::None };
-    if let Some(to) = successor(&row.told.successors, pins) {
-        return Successor::Revision(to);
+/// What is told where nothing is written. Nobody comes back to it by himself: it would be the same again.
+fn untouched(service: &ServiceRef, decided: &Decided, action: RolloutAction) -> ServiceReport {
+    let mut report = ServiceReport::new(service.arn().as_str(), decided, "nothing");
+    if let Deed::Move(wanted) = &decided.deed {
+        report.message = format!("It would be moved to {}.", wanted.to);
+        report.outcome = if action == RolloutAction::Plan { "nothing" } else { "audit" };
     }
-    let Some((_, number)) = pins.revision() else { return Successor::None };
-    let passes = |label: &str| Reason::ALL.iter().any(|reason| reason.label() == label && reason.passes());
-    let under_way = row.state == Some(State::Pending) && row.told.reason.as_deref().is_none_or(passes);
-    match row.told.newest {
-        Some(newest) if newest < number || newest == number && under_way => Successor::Pending,
-        Some(_) => Successor::None,
-        // Nobody has looked at the family since, or at all.
-        None => Successor::Pending,
+    if action != RolloutAction::Plan {
+        report.again_in_seconds = None;
     }
-}
-
-/// Whether the policy that decided of the family lets services be moved. One that is gone takes its sidecars with it,
-/// also from what runs.
-fn policy_allows(standing: &Standing, row: Option<&Row>) -> bool {
-    let policy = row.and_then(|row| row.told.policy.as_deref());
-    let policy = policy.and_then(|name| standing.plan.policies.iter().find(|policy| policy.name() == name));
-    policy.is_none_or(|policy| policy.spec.rollout.services)
-}
-
-/// What a definition's owner wrote of it, in a form that can be compared.
-fn owners(definition: &TaskDefinition) -> String {
-    match receipt::undo(definition) {
-        Ok(Some(undone)) => canonical(&undone.source),
-        // A receipt that cannot be read belongs to the definition as anything else does.
-        Ok(None) | Err(_) => canonical(definition),
-    }
+    report
 }
 
 /// What is told where AWS wants to be left alone.

@@ -1,0 +1,96 @@
+//! Services in situations that nobody plans for: revisions that are gone, services that come back, clocks that are wrong,
+//! items that nobody can read.
+
+use crate::rollout_stage::{DEPLOYER, HOUR, Shop, service};
+use crate::stage::{revision_arn, web};
+use ecs_sidecar_aws::rollout::RolloutAction;
+use ecs_sidecar_aws::settings;
+use ecs_sidecar_core::policy::PRESETS;
+use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
+use ecs_sidecar_tests::Caller;
+use serde_json::json;
+
+#[tokio::test]
+async fn an_audit_looks_once_and_says_that_it_moves_nothing() {
+    let set = Shop::patched().await;
+    for window in ["00:00-00:00", "Sat:20:00-Sat:22:00"] {
+        let variables = [
+            (settings::MODE, "audit"),
+            (settings::TABLE, "operator"),
+            (settings::ROLLOUT_SERVICES, "true"),
+            (settings::ROLLOUT_WINDOW, window),
+        ];
+        let mut shop = set.fork();
+        shop.machine = shop.machine.deployed_with(&variables);
+        shop.updated_by(Caller::Role(DEPLOYER));
+        shop.machine.run_for(HOUR).await;
+        assert_eq!(shop.machine.on_their_way("families"), 0, "{window}: nobody waits for what is not done");
+        assert_eq!((shop.pins(), shop.count("UpdateService"), shop.count("DescribeServices")), (1, 0, 1), "{window}");
+        let told = shop.machine.invoke(&json!({ "action": "reconcile", "service": shop.web })).await;
+        assert_ne!((&told["outcome"], &told["reason"]), (&json!("nothing"), &json!("deploying")), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_service_on_a_revision_that_was_deregistered_waits_for_nothing() {
+    type Make = fn(&mut Shop);
+    let cases: [(&str, Make); 3] = [
+        ("ours, which it was created with, was taken back", |shop| {
+            shop.web =
+                shop.stage().world.add_service(&service("other", &json!({ "taskDefinition": "web:2" }))).unwrap();
+            shop.stage().world.deregister(&revision_arn(2)).unwrap();
+        }),
+        ("a newer one of the owner's", |shop| {
+            shop.stage().world.register(&web("2")).unwrap();
+            shop.pin(3, Caller::Role(DEPLOYER));
+            shop.deployed();
+            shop.stage().world.deregister(&revision_arn(3)).unwrap();
+        }),
+        ("all of the family", |shop| {
+            shop.stage().world.register(&web("2")).unwrap();
+            shop.pin(3, Caller::Role(DEPLOYER));
+            shop.deployed();
+            for number in 1..=3 {
+                shop.stage().world.deregister(&revision_arn(number)).unwrap();
+            }
+        }),
+    ];
+    let set = Shop::patched().await;
+    for (about, make) in cases {
+        let mut shop = set.fork();
+        make(&mut shop);
+        shop.machine.event("web");
+        shop.machine.run_for(HOUR).await;
+        let told = shop.look(RolloutAction::Move).await;
+        assert_eq!((told.reason, told.again_in_seconds), (Some(RolloutReason::NotPatched), None), "{about}");
+        assert!(shop.machine.dead.is_empty(), "{about}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_moved_to_a_sidecar_whose_policy_is_gone_or_forbids_it() {
+    let forbids = PRESETS[0].1.to_owned() + "  rollout: { services: false }\n";
+    for (about, reason, text) in
+        [("gone", RolloutReason::PolicyGone, None), ("forbids", RolloutReason::PolicyForbids, Some(&forbids))]
+    {
+        let mut shop = Shop::with(&[(settings::POLICY, "none")], &json!({}));
+        let table = shop.stage().table();
+        assert!(table.apply("xray-daemon", text.map_or(PRESETS[0].1, String::as_str), None, "me").await.unwrap());
+        shop.stage().reconcile().await;
+        assert_eq!(shop.stage().active(), [1, 2], "{about}");
+        // The next release wants none, so that the policy has nothing to do with what is the newest.
+        let declines = web("2").replace("\"value\":\"true\"", "\"value\":\"false\"");
+        shop.stage().world.register(&declines).unwrap();
+        shop.machine.event("web");
+        shop.quiet().await;
+        assert_eq!(shop.stage().active(), [1, 2, 3], "{about}");
+        if text.is_none() {
+            let stored = table.policy("xray-daemon").await.unwrap().unwrap();
+            assert!(table.mark_deleted(&stored, "me").await.unwrap());
+        }
+        shop.updated_by(Caller::Role(DEPLOYER));
+        shop.sweep().await;
+        assert_eq!((shop.pins(), shop.count("UpdateService"), shop.slots()), (1, 0, 0), "{about}");
+        Shop::assert_row(shop.row().await.as_ref(), ServiceState::Left, reason, about);
+    }
+}
