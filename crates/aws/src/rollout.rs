@@ -306,7 +306,11 @@ impl Reconciler {
         if view.row.state == Some(ServiceState::Moving) && decided.state != ServiceState::Moving {
             table.free_slot(service).await?;
         }
-        let told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
+        let mut told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
+        if view.row.is_looked_after(&told, now) {
+            // Each event would have it looked at for as long as its deployment lasts, beside all others.
+            (told.next_try, report.again_in_seconds) = (view.row.next_try, None);
+        }
         if !told.is_news(&view.row, now) {
             return Ok(Some(report));
         }

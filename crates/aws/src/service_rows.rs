@@ -17,7 +17,10 @@
 use crate::error::Error;
 use crate::services::ServiceRef;
 use crate::table::{ID, Item, SERVICE, Table};
-use ecs_sidecar_core::rollout::{Decided, Deed, Ended, History, Move, RolloutReason, ServiceState};
+use ecs_sidecar_core::rollout::{DEPLOYING_AGAIN, Decided, Deed, Ended, History, Move, RolloutReason, ServiceState};
+
+/// How long before its time a message counts as on its way, in seconds: what comes at that time is that message itself.
+const EARLY: u64 = 60;
 
 /// For how long a row is left as it is if nothing changed but the time of the look, in seconds.
 const FRESH: u64 = 600;
@@ -126,9 +129,18 @@ impl ServiceRow {
 
     /// Whether anything but the time of the look is new, or that is old.
     pub(crate) fn is_news(&self, before: &Self, now: u64) -> bool {
-        let stale = before.seen_at.is_none_or(|seen| seen + FRESH <= now);
-        let same = Self { seen_at: before.seen_at, next_try: before.next_try, ..self.clone() } == *before;
+        let stale = before.seen_at.is_none_or(|seen| seen.saturating_add(FRESH) <= now);
+        // Whoever looks after a deployment goes by the time of the next look.
+        let next_try = if self.state == Some(ServiceState::Moving) { self.next_try } else { before.next_try };
+        let same = Self { seen_at: before.seen_at, next_try, ..self.clone() } == *before;
         !same || (stale && before.seen_at.is_some())
+    }
+
+    /// Whether a message is on its way that looks at the same deployment once more.
+    pub(crate) fn is_looked_after(&self, told: &Self, now: u64) -> bool {
+        let same = self.state == told.state && self.state == Some(ServiceState::Moving);
+        let soon = now + EARLY..=now + u64::from(DEPLOYING_AGAIN);
+        same && told.next_try.is_some() && self.next_try.is_some_and(|at| soon.contains(&at))
     }
 
     /// Whether it is in the table.

@@ -9,6 +9,10 @@ use ecs_sidecar_core::policy::PRESETS;
 use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
 use ecs_sidecar_tests::Caller;
 use serde_json::json;
+use std::time::Duration;
+
+/// What changes how many tasks a service has, once a minute on a bad day.
+const SCALER: &str = "arn:aws:iam::111122223333:role/AWSServiceRoleForApplicationAutoScaling_ECSService";
 
 #[tokio::test]
 async fn an_audit_looks_once_and_says_that_it_moves_nothing() {
@@ -29,6 +33,31 @@ async fn an_audit_looks_once_and_says_that_it_moves_nothing() {
         let told = shop.machine.invoke(&json!({ "action": "reconcile", "service": shop.web })).await;
         assert_ne!((&told["outcome"], &told["reason"]), (&json!("nothing"), &json!("deploying")), "{told}");
     }
+}
+
+/// Each event of a service whose deployment takes long would have it looked at for as long, beside all others.
+#[tokio::test]
+async fn a_deployment_without_an_end_costs_the_same_however_often_its_service_is_scaled() {
+    let mut shop = Shop::patched().await;
+    shop.updated_by(Caller::Role(DEPLOYER));
+    shop.machine.run_for(Duration::from_secs(60)).await;
+    assert_eq!((shop.pins(), shop.is_deploying()), (2, true));
+    for _ in 0..180 {
+        shop.updated_by(Caller::Service("ecs.application-autoscaling.amazonaws.com", SCALER));
+        shop.machine.run_for(Duration::from_secs(60)).await;
+    }
+    let waiting = shop.machine.on_their_way("families");
+    assert_eq!(waiting, 1, "one message looks after the deployment");
+    // And that one goes on.
+    shop.stage().world.forget_calls();
+    shop.machine.run_for(24 * HOUR).await;
+    assert_eq!((shop.machine.on_their_way("families"), shop.is_deploying()), (1, true));
+    let looks = shop.count("DescribeServices");
+    assert!((90..=100).contains(&looks), "{looks} looks a day");
+    // Its end is seen though nobody tells of it.
+    shop.stage().world.deployment_completes(&shop.web).unwrap();
+    shop.quiet().await;
+    Shop::assert_row(shop.row().await.as_ref(), ServiceState::Current, RolloutReason::Moved, "in the end");
 }
 
 #[tokio::test]
