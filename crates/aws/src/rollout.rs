@@ -140,6 +140,7 @@ impl Reconciler {
         let (seen, row, standing) =
             try_join3(services.describe(service), table.service_row(service), self.stands()).await?;
         let Some(seen) = seen else { return Ok(None) };
+        let row = row.of_created(seen.created_at);
         let mut history = row.history.clone();
         if let Some(by) = by {
             history.changed_by = Some(by.to_owned());

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `state`, `reason`, `message` | S | how it stands and why, as reports have it |
 //! | `family` | S | the family that it runs |
+//! | `createdAt` | N | when the service was created: the rest is told of that one |
 //! | `from`, `to` | S | ARNs: the last move |
 //! | `movedAt` | N | when that was begun |
 //! | `confirmed` | BOOL | whether ECS said that it was |
@@ -38,6 +39,8 @@ pub struct ServiceRow {
     pub message: Option<String>,
     /// The family that it runs.
     pub family: Option<String>,
+    /// When it was created, in seconds since 1970.
+    created_at: Option<u64>,
     /// How its moves went.
     pub history: History,
     /// Since when state and reason are what they are, in seconds since 1970.
@@ -71,6 +74,7 @@ impl ServiceRow {
             reason: item.text("reason"),
             message: item.text("message"),
             family: item.text("family"),
+            created_at: item.number("createdAt"),
             history: History { last, set_backs, ended, changed_by: item.text("changedBy") },
             since: item.number("since"),
             seen_at: item.number("seenAt"),
@@ -96,6 +100,7 @@ impl ServiceRow {
             item.set_text(name, value);
         }
         for (name, value) in [
+            ("createdAt", self.created_at),
             ("movedAt", last.map(|last| last.at)),
             ("since", self.since),
             ("seenAt", self.seen_at),
@@ -106,6 +111,16 @@ impl ServiceRow {
         item.set_flag("confirmed", last.is_some_and(|last| last.confirmed));
         item.set_texts("setBacks", &history.set_backs.iter().map(u64::to_string).collect());
         item
+    }
+
+    /// The same for the service that was created at that time. What is known of one that had the ARN before says nothing
+    /// of it.
+    pub(crate) fn of_created(mut self, at: Option<u64>) -> Self {
+        if self.created_at.is_some() && at.is_some() && self.created_at != at {
+            self.history = History::default();
+        }
+        self.created_at = at.or(self.created_at);
+        self
     }
 
     /// The same after a look.

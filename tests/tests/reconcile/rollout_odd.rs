@@ -6,7 +6,7 @@ use crate::stage::{revision_arn, web};
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::policy::PRESETS;
-use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
+use ecs_sidecar_core::rollout::{RolloutReason, SET_BACKS, ServiceState};
 use ecs_sidecar_tests::Caller;
 use serde_json::json;
 use std::time::Duration;
@@ -121,5 +121,20 @@ async fn nothing_is_moved_to_a_sidecar_whose_policy_is_gone_or_forbids_it() {
         shop.sweep().await;
         assert_eq!((shop.pins(), shop.count("UpdateService"), shop.slots()), (1, 0, 0), "{about}");
         Shop::assert_row(shop.row().await.as_ref(), ServiceState::Left, reason, about);
+    }
+}
+
+/// An environment that is destroyed at night, and made again in the morning.
+#[tokio::test]
+async fn a_service_that_is_made_anew_was_not_set_back() {
+    let mut shop = Shop::moved().await;
+    for day in 1..=SET_BACKS + 1 {
+        shop.stage().world.delete_service(&shop.web).unwrap();
+        shop.stage().world.service_drains(&shop.web).unwrap();
+        shop.stage().world.clock().advance(HOUR);
+        shop.stage().world.add_service(&service("web", &json!({}))).unwrap();
+        shop.updated_by(Caller::Role(DEPLOYER));
+        shop.quiet().await;
+        assert_eq!((shop.pins(), shop.updates().len()), (2, day));
     }
 }

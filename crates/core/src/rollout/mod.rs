@@ -74,6 +74,8 @@ pub struct Deployment {
 pub struct Service {
     /// Its ARN.
     pub arn: Arn,
+    /// When it was created, in seconds since 1970: another one may have the same ARN later.
+    pub created_at: Option<u64>,
     /// Who deploys it.
     pub controller: Controller,
     /// Whether ECS Express Mode manages it.
