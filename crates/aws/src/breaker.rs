@@ -71,7 +71,10 @@ impl Table {
             let now = self.clock.now();
             let mut stopped = item.texts("stopped");
             stopped.retain(|entry| {
-                entry.split_once(' ').and_then(|(_, at)| at.parse::<u64>().ok()).is_some_and(|at| at + WITHIN > now)
+                entry
+                    .split_once(' ')
+                    .and_then(|(_, at)| at.parse::<u64>().ok())
+                    .is_some_and(|at| at.abs_diff(now) < WITHIN)
             });
             if stopped.iter().any(|entry| entry.split(' ').next() == Some(task)) {
                 return Ok(Stopped::Counted(stopped.len()));

@@ -3,16 +3,30 @@
 
 use crate::rollout_stage::{DEPLOYER, HOUR, Shop, service};
 use crate::stage::{revision_arn, web};
+use ecs_sidecar_aws::breaker::TOO_MANY;
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::policy::PRESETS;
 use ecs_sidecar_core::rollout::{RolloutReason, SET_BACKS, ServiceState};
-use ecs_sidecar_tests::Caller;
-use serde_json::json;
+use ecs_sidecar_tests::{Caller, StoppedContainer, StoppedTask};
+use serde_json::{Value, json};
 use std::time::Duration;
 
 /// What changes how many tasks a service has, once a minute on a bad day.
 const SCALER: &str = "arn:aws:iam::111122223333:role/AWSServiceRoleForApplicationAutoScaling_ECSService";
+
+/// An item of the operator's table with some of its attributes changed by hand.
+fn rewrite(shop: &Shop, kind: &str, id: &str, attributes: &Value) {
+    let world = &shop.stage().world;
+    let text = world
+        .item("operator", kind, id)
+        .unwrap_or_else(|| json!({ "kind": { "S": kind }, "id": { "S": id }, "v": { "N": "1" } }).to_string());
+    let mut item: Value = serde_json::from_str(&text).unwrap();
+    for (name, value) in attributes.as_object().unwrap() {
+        item[name] = value.clone();
+    }
+    world.put_item("operator", &item.to_string()).unwrap();
+}
 
 #[tokio::test]
 async fn an_audit_looks_once_and_says_that_it_moves_nothing() {
@@ -124,6 +138,23 @@ async fn nothing_is_moved_to_a_sidecar_whose_policy_is_gone_or_forbids_it() {
     }
 }
 
+/// Three tasks fail to start because of the sidecar, and ECS tells.
+fn break_it(shop: &mut Shop) {
+    let words = Some("CannotPullContainerError: no");
+    let containers = [StoppedContainer { name: "xray-daemon", exit_code: None, reason: words }];
+    let of = revision_arn(2);
+    let task = StoppedTask {
+        task_definition: &of,
+        stop_code: "TaskFailedToStart",
+        reason: "Task failed to start",
+        containers: &containers,
+    };
+    for _ in 0..TOO_MANY {
+        let event = shop.stage().world.task_stopped(&shop.web, task);
+        shop.machine.tell(&event);
+    }
+}
+
 /// An environment that is destroyed at night, and made again in the morning.
 #[tokio::test]
 async fn a_service_that_is_made_anew_was_not_set_back() {
@@ -137,4 +168,51 @@ async fn a_service_that_is_made_anew_was_not_set_back() {
         shop.quiet().await;
         assert_eq!((shop.pins(), shop.updates().len()), (2, day));
     }
+}
+
+/// What nobody can have written holds nobody up for longer than what somebody wrote.
+#[tokio::test]
+async fn garbage_in_the_table_holds_no_service_up() {
+    let far = u64::MAX.to_string();
+    let gone = "arn:aws:ecs:eu-west-1:111122223333:service/shop/gone";
+    let set = Shop::patched_with(&[(settings::ROLLOUT_AT_ONCE, "1")], &json!({})).await;
+    let slots = json!({ "moving": { "SS": [format!("{gone} {far}"), "nonsense", " ", "a b c"] } });
+    let row = json!({
+        "state": { "S": "ofNextYear" }, "reason": { "N": "7" }, "seenAt": { "S": "yesterday" }, "movedAt": { "N": far },
+        "setBacks": { "SS": [far, "yesterday"] }, "since": { "N": far }, "nextTry": { "N": far }, "from": { "S": revision_arn(1) },
+        "to": { "S": revision_arn(2) }, "confirmed": { "BOOL": true }, "family": { "BOOL": true }, "version": { "S": "7" },
+    });
+    let seen = json!({ "state": { "S": "waiting" }, "seenAt": { "N": far }, "version": { "N": "1" } });
+    let breaker = json!({ "stopped": { "SS": [format!("task {far}"), "nonsense"] }, "because": { "N": "1" } });
+    for (about, kind, id, item) in [
+        ("slots", "rollout", "moving", &slots),
+        ("slots of another type", "rollout", "moving", &json!({ "moving": { "N": "1" } })),
+        ("a row", "service", set.web.as_str(), &row),
+        ("a row of the far future", "service", set.web.as_str(), &seen),
+        ("the breaker", "rollout", "breaker", &breaker),
+    ] {
+        let mut shop = set.fork();
+        rewrite(&shop, kind, id, item);
+        if kind == "rollout" && id == "breaker" {
+            break_it(&mut shop);
+            shop.machine.run_for(Duration::from_secs(60)).await;
+            let table = shop.stage().table();
+            assert!(table.switch().await.unwrap().paused, "{about}");
+            assert!(table.set_switch("me", |switch| switch.paused = false).await.unwrap());
+        }
+        shop.sweep().await;
+        shop.updated_by(Caller::Role(DEPLOYER));
+        shop.quiet().await;
+        assert_eq!((shop.pins(), shop.updates().len(), shop.machine.dead.len()), (2, 1, 0), "{about}");
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_nobody_can_have_written_goes_with_its_service() {
+    let mut shop = Shop::moved().await;
+    rewrite(&shop, "service", &shop.web.clone(), &json!({ "version": { "S": "7" } }));
+    shop.stage().world.delete_service(&shop.web).unwrap();
+    shop.stage().world.service_drains(&shop.web).unwrap();
+    shop.sweep().await;
+    assert!(shop.rows().await.is_empty());
 }

@@ -366,7 +366,8 @@ fn left_alone(service: &Service, policy_allows: bool) -> Option<RolloutReason> {
 /// Counts one more set-back of the last move.
 fn set_back(before: &History, now: u64) -> History {
     let mut set_backs = before.set_backs.clone();
-    set_backs.retain(|at| at + SET_BACK_WINDOW > now);
+    // What is said to have been long after now never was.
+    set_backs.retain(|at| at.abs_diff(now) < SET_BACK_WINDOW);
     // Each is another one, however soon after the one before.
     set_backs.push(set_backs.last().map_or(now, |last| now.max(last + 1)));
     // The move is over: what follows is another one.
