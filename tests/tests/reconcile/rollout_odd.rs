@@ -216,3 +216,23 @@ async fn a_row_that_nobody_can_have_written_goes_with_its_service() {
     shop.sweep().await;
     assert!(shop.rows().await.is_empty());
 }
+
+/// A service that nobody can look at is looked at with each sweep, and is no reason for another round of it.
+#[tokio::test]
+async fn a_service_whose_looks_come_to_nothing_keeps_no_sweep_going() {
+    let set = Shop::patched_with(&[], &json!({ "deploymentConfiguration": { "strategy": "BLUE_GREEN" } })).await;
+    let audit = [(settings::MODE, "audit"), (settings::TABLE, "operator"), (settings::ROLLOUT_SERVICES, "true")];
+    for about in ["denied", "audit"] {
+        let mut shop = set.fork();
+        if about == "audit" {
+            shop.machine = shop.machine.deployed_with(&audit);
+        } else {
+            shop.stage().world.deny("ListServiceDeployments", None);
+        }
+        shop.machine.wake();
+        shop.machine.run_for(12 * HOUR).await;
+        let rounds = shop.count("ListClusters");
+        assert!((1..=2).contains(&rounds), "{about}: {rounds} rounds");
+        assert_eq!(shop.machine.on_their_way("sweeps"), 0, "{about}");
+    }
+}
