@@ -63,6 +63,8 @@ struct View {
     standing: Standing,
     family: Option<Family>,
     decided: Decided,
+    /// Whether it is looked at as somebody updated it.
+    is_updated: bool,
     /// Somebody else's revision that the last move overtook, whoever made that having died before it looked.
     overtaken: Option<Arn>,
 }
@@ -73,7 +75,7 @@ impl Reconciler {
     /// Guarantees: of a service, nothing but `taskDefinition` is ever changed. It is moved to a revision alone that the
     /// operator registered, that is ACTIVE, and that differs from the service's by what was injected and nothing else.
     /// A deployment that somebody else begins just before ours is given back. Called twice, the second call moves
-    /// nothing. `by` is who changed the service, as an event named him: it is told, and decides nothing.
+    /// nothing. `by` is who changed the service, as an event named him: it is told, and decides of no move.
     /// Assumptions: `DescribeServices`, `ListServiceDeployments`, `DescribeServiceRevisions`, `DescribeTaskDefinition`,
     /// `UpdateService`; the operator's table, without which no service is moved.
     /// Errors: those of the calls. The same call later continues where this one stopped.
@@ -171,7 +173,7 @@ impl Reconciler {
         }
         let (label, reason) = (decided.state.label(), decided.reason.label());
         tracing::debug!(service = service.arn().as_str(), state = label, reason, "decided");
-        Ok(Some(View { service: seen, row, standing, family, decided, overtaken }))
+        Ok(Some(View { service: seen, row, standing, family, decided, is_updated: by.is_some(), overtaken }))
     }
 
     /// ECS's words on the rollback of the last move, where the service points at what it was moved from.
@@ -308,8 +310,8 @@ impl Reconciler {
             table.free_slot(service).await?;
         }
         let mut told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
-        if view.row.is_looked_after(&told, now) {
-            // Each event would have it looked at for as long as its deployment lasts, beside all others.
+        if view.is_updated && view.row.is_looked_after(&told, now) {
+            // Each update would have it looked at for as long as its deployment lasts, beside all others.
             (told.next_try, report.again_in_seconds) = (view.row.next_try, None);
         }
         if !told.is_news(&view.row, now) {
