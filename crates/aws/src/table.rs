@@ -158,6 +158,11 @@ impl Item {
         self.0.get(name)?.as_n().ok()?.parse().ok()
     }
 
+    /// How often it was written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.number(VERSION).unwrap_or(0)
+    }
+
     pub(crate) fn flag(&self, name: &str) -> bool {
         self.0.get(name).and_then(|value| value.as_bool().ok()).copied().unwrap_or(false)
     }

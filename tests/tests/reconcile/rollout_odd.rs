@@ -155,6 +155,42 @@ fn break_it(shop: &mut Shop) {
     }
 }
 
+/// The switch is thrown by people, with the clocks that they have.
+#[tokio::test]
+async fn the_breaker_and_the_switch_need_no_common_clock() {
+    let seconds_at =
+        |shop: &Shop| shop.machine.now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs().to_string();
+    let set = Shop::patched().await;
+    // A person's clock is an hour ahead, or he uses the switch in the very second.
+    for ahead in [3600_u64, 0] {
+        let mut shop = set.fork();
+        let table = shop.stage().table();
+        assert!(table.set_switch("me", |switch| switch.paused = false).await.unwrap());
+        let at: u64 = seconds_at(&shop).parse().unwrap();
+        rewrite(&shop, "standing", "switch", &json!({ "changedAt": { "N": (at + ahead).to_string() } }));
+        break_it(&mut shop);
+        shop.machine.run_for(Duration::ZERO).await;
+        assert!(table.switch().await.unwrap().paused, "{ahead}: the breaker has tripped");
+        shop.updated_by(Caller::Role(DEPLOYER));
+        shop.quiet().await;
+        assert_eq!((shop.pins(), shop.count("UpdateService")), (1, 0), "{ahead}");
+    }
+    // It is an hour behind.
+    let mut shop = set.fork();
+    let table = shop.stage().table();
+    break_it(&mut shop);
+    shop.machine.run_for(Duration::from_secs(60)).await;
+    assert!(table.switch().await.unwrap().paused);
+    assert!(table.set_switch("me", |switch| switch.paused = false).await.unwrap());
+    let at: u64 = seconds_at(&shop).parse().unwrap();
+    rewrite(&shop, "standing", "switch", &json!({ "changedAt": { "N": (at - 3600).to_string() } }));
+    assert!(!table.switch().await.unwrap().paused, "somebody has used the switch since");
+    // And it trips again.
+    break_it(&mut shop);
+    shop.machine.run_for(Duration::from_secs(60)).await;
+    assert!(table.switch().await.unwrap().paused);
+}
+
 /// An environment that is destroyed at night, and made again in the morning.
 #[tokio::test]
 async fn a_service_that_is_made_anew_was_not_set_back() {
