@@ -158,6 +158,11 @@ impl ServiceRow {
         same && told.next_try.is_some() && self.next_try.is_some_and(|at| soon.contains(&at))
     }
 
+    /// Whether it waits for somebody to use the switch.
+    pub(crate) fn is_paused(&self) -> bool {
+        self.reason.as_deref() == Some(RolloutReason::Paused.label())
+    }
+
     /// Whether it is in the table.
     pub(crate) fn is_stored(&self) -> bool {
         self.seen_at.is_some()

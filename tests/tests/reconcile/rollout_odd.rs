@@ -206,6 +206,24 @@ async fn a_service_that_is_made_anew_was_not_set_back() {
     }
 }
 
+#[tokio::test]
+async fn what_was_paused_is_moved_by_the_sweep_that_resuming_wakes() {
+    let mut shop = Shop::patched().await;
+    let table = shop.stage().table();
+    assert!(table.set_switch("me", |switch| switch.paused = true).await.unwrap());
+    shop.updated_by(Caller::Role(DEPLOYER));
+    shop.machine.run_for(Duration::from_secs(60)).await;
+    Shop::assert_row(shop.row().await.as_ref(), ServiceState::Waiting, RolloutReason::Paused, "paused");
+    // Sweeps leave it alone meanwhile.
+    shop.stage().world.clock().advance(HOUR);
+    shop.stage().world.forget_calls();
+    shop.sweep().await;
+    assert_eq!(shop.machine.on_their_way("families"), 0);
+    assert!(table.set_switch("me", |switch| switch.paused = false).await.unwrap());
+    shop.sweep().await;
+    assert_eq!((shop.pins(), shop.updates().len()), (2, 1));
+}
+
 /// What nobody can have written holds nobody up for longer than what somebody wrote.
 #[tokio::test]
 async fn garbage_in_the_table_holds_no_service_up() {
@@ -251,6 +269,23 @@ async fn a_row_that_nobody_can_have_written_goes_with_its_service() {
     shop.stage().world.service_drains(&shop.web).unwrap();
     shop.sweep().await;
     assert!(shop.rows().await.is_empty());
+}
+
+/// The owner registers nothing new for a year, while the policy changes once a fortnight.
+#[tokio::test]
+async fn the_owners_newest_revision_is_led_on_however_often_it_was_patched() {
+    let shop = Shop::with(&[(settings::POLICY, "none")], &json!({}));
+    let table = shop.stage().table();
+    for round in 0..26 {
+        let memory = format!("\"{}\"", 32 + round);
+        let text = PRESETS[0].1.replace("updates: onNextRegistration", "updates: now").replace("\"64\"", &memory);
+        let stored = table.policy("xray-daemon").await.unwrap();
+        assert!(table.apply("xray-daemon", &text, stored.as_ref(), "me").await.unwrap());
+        shop.stage().world.clock().advance(HOUR);
+        shop.stage().reconcile_afresh().await;
+    }
+    let told = shop.look(RolloutAction::Plan).await;
+    assert_eq!(told.to, Some(revision_arn(27)), "{told:?}");
 }
 
 /// A service that nobody can look at is looked at with each sweep, and is no reason for another round of it.

@@ -88,6 +88,9 @@ impl Work<'_> {
         let of_family = family.and_then(|(family, _)| self.rows.get(family.as_str()));
         let pins = service.task_definition.as_ref();
         let to = pins.zip(of_family).and_then(|(pins, row)| successor(&row.told.successors, pins));
+        if row.is_some_and(ServiceRow::is_paused) {
+            return !self.standing.switch.paused;
+        }
         is_due(pins, to.as_ref(), row, self.sweeper.clients.clock.now())
     }
 }
