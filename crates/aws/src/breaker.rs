@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `stopped` | SS | `TASK TIME`: tasks that stopped because of an injected container, and when that was told |
 //! | `trippedAt` | N | when there were too many; it holds until somebody has used the switch since |
+//! | `switchUses` | N | how often the switch had been used then: people's clocks are their own |
 //! | `because` | S | what was said of the last of them; for people |
 //!
 //! The switch itself is for people alone: the functions cannot write what policies are written with.
@@ -43,6 +44,8 @@ pub enum Stopped {
 pub(crate) struct Breaker {
     /// When it tripped, in seconds since 1970.
     pub(crate) tripped_at: Option<u64>,
+    /// How often the switch had been used then.
+    pub(crate) switch_uses: Option<u64>,
     /// What was said of the task that did it.
     pub(crate) because: Option<String>,
 }
@@ -56,6 +59,7 @@ impl Table {
         let item = item.as_ref();
         Ok(Breaker {
             tripped_at: item.and_then(|item| item.number("trippedAt")),
+            switch_uses: item.and_then(|item| item.number("switchUses")),
             because: item.and_then(|item| item.text("because")),
         })
     }
@@ -69,7 +73,10 @@ impl Table {
             let now = self.clock.now();
             let mut stopped = item.texts("stopped");
             stopped.retain(|entry| {
-                entry.split_once(' ').and_then(|(_, at)| at.parse::<u64>().ok()).is_some_and(|at| at + WITHIN > now)
+                entry
+                    .split_once(' ')
+                    .and_then(|(_, at)| at.parse::<u64>().ok())
+                    .is_some_and(|at| at.abs_diff(now) < WITHIN)
             });
             if stopped.iter().any(|entry| entry.split(' ').next() == Some(task)) {
                 return Ok(Stopped::Counted(stopped.len()));
@@ -80,6 +87,7 @@ impl Table {
             item.set_text("because", Some(because));
             if trips {
                 item.set_number("trippedAt", Some(now));
+                item.set_number("switchUses", Some(self.switch_uses().await?));
                 // From here on it is counted anew.
                 stopped.clear();
             }

@@ -6,32 +6,25 @@
 //! The move is noted before it is made: an invocation that dies leaves a move that nobody confirmed, and the next look
 //! makes it again, which does nothing where it was made.
 
+mod replacement;
 mod slots;
 
 use crate::clients::CALL;
 use crate::deadline::Deadline;
 use crate::error::Error;
-use crate::gap;
 use crate::reconcile::Reconciler;
-use crate::rows::Row;
 use crate::service_rows::ServiceRow;
 use crate::services::{ServiceRef, Updated};
 use crate::settings::{ServiceMoves, Writes};
 use crate::standing::Standing;
-use crate::succession::successor;
 use crate::table::Table;
-use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::ids::{Arn, Family};
-use ecs_sidecar_core::normalize::canonical;
-use ecs_sidecar_core::observed::Registrar;
-use ecs_sidecar_core::reason::Reason;
-use ecs_sidecar_core::receipt;
 use ecs_sidecar_core::rollout::{
     Circumstances, DEPLOYING_AGAIN, Decided, Deed, Ended, History, Move, RolloutReason, Service, ServiceReport,
-    ServiceState, Successor, decide,
+    ServiceState, decide,
 };
-use ecs_sidecar_core::state::State;
 use futures_util::future::{try_join, try_join3};
+use replacement::policy_allows;
 
 /// How often a service is looked at before it is left for later.
 const ROUNDS: u32 = 3;
@@ -70,8 +63,18 @@ struct View {
     standing: Standing,
     family: Option<Family>,
     decided: Decided,
+    /// Whether it is looked at as somebody updated it.
+    is_updated: bool,
     /// Somebody else's revision that the last move overtook, whoever made that having died before it looked.
     overtaken: Option<Arn>,
+}
+
+impl View {
+    /// That, in the place of what was decided.
+    fn holds(&self, state: ServiceState, reason: RolloutReason, words: &str, deed: Deed) -> Decided {
+        let message = format!("{} {words}", reason.meaning()).trim_end().to_owned();
+        Decided { state, reason, message, deed, history: self.decided.history.clone() }
+    }
 }
 
 impl Reconciler {
@@ -80,7 +83,7 @@ impl Reconciler {
     /// Guarantees: of a service, nothing but `taskDefinition` is ever changed. It is moved to a revision alone that the
     /// operator registered, that is ACTIVE, and that differs from the service's by what was injected and nothing else.
     /// A deployment that somebody else begins just before ours is given back. Called twice, the second call moves
-    /// nothing. `by` is who changed the service, as an event named him: it is told, and decides nothing.
+    /// nothing. `by` is who changed the service, as an event named him: it is told, and decides of no move.
     /// Assumptions: `DescribeServices`, `ListServiceDeployments`, `DescribeServiceRevisions`, `DescribeTaskDefinition`,
     /// `UpdateService`; the operator's table, without which no service is moved.
     /// Errors: those of the calls. The same call later continues where this one stopped.
@@ -104,9 +107,8 @@ impl Reconciler {
                 Err(error) if error.is_throttled() => return Ok(throttled(service, table).await),
                 Err(error) => return Err(error),
             };
-            let writes = action != RolloutAction::Plan && self.settings().writes == Writes::Allowed;
-            if !writes {
-                return Ok(ServiceReport::new(service.arn().as_str(), &view.decided, "nothing"));
+            if !self.writes(action) {
+                return Ok(untouched(service, &view.decided, action));
             }
             let done = match (&view.overtaken, view.decided.deed.clone()) {
                 (Some(theirs), _) => {
@@ -134,6 +136,11 @@ impl Reconciler {
         Ok(report)
     }
 
+    /// Whether anything may be written.
+    fn writes(&self, action: RolloutAction) -> bool {
+        action != RolloutAction::Plan && self.settings().writes == Writes::Allowed
+    }
+
     /// Looks and decides. `None`: there is no such service.
     async fn view(
         &self,
@@ -147,6 +154,7 @@ impl Reconciler {
         let (seen, row, standing) =
             try_join3(services.describe(service), table.service_row(service), self.stands()).await?;
         let Some(seen) = seen else { return Ok(None) };
+        let row = row.of_created(seen.created_at);
         let mut history = row.history.clone();
         if let Some(by) = by {
             history.changed_by = Some(by.to_owned());
@@ -162,16 +170,24 @@ impl Reconciler {
         let rolled_back = self.rolled_back(service, &seen, &history).await?;
         let overtaken = self.overtaken(service, &seen, &row).await?;
         let circumstances = Circumstances {
-            successor: &succeeds(&seen, family_row.as_ref()),
+            successor: &self.succeeds(&seen, family_row.as_ref()).await?,
             policy_allows: policy_allows(&standing, family_row.as_ref()),
             rolled_back: rolled_back.as_deref(),
             window: &moves.window,
             now: self.clients().clock.now(),
         };
-        let decided = decide(&seen, &history, circumstances);
+        let mut decided = decide(&seen, &history, circumstances);
+        // Who only asks is told this as well; who moves it asks when he has a slot.
+        if let Deed::Move(wanted) = &decided.deed
+            && !self.writes(action)
+            && let Some(reason) = self.is_no_replacement(wanted, &standing).await?
+        {
+            let (state, message) = (ServiceState::Left, reason.meaning().to_owned());
+            decided = Decided { state, reason, message, deed: Deed::Nothing, history: decided.history };
+        }
         let (label, reason) = (decided.state.label(), decided.reason.label());
         tracing::debug!(service = service.arn().as_str(), state = label, reason, "decided");
-        Ok(Some(View { service: seen, row, standing, family, decided, overtaken }))
+        Ok(Some(View { service: seen, row, standing, family, decided, is_updated: by.is_some(), overtaken }))
     }
 
     /// ECS's words on the rollback of the last move, where the service points at what it was moved from.
@@ -228,28 +244,48 @@ impl Reconciler {
         view: &View,
         wanted: Move,
     ) -> Result<Option<ServiceReport>, Error> {
-        let holds = |state, reason: RolloutReason, words: &str, deed| {
-            let message = format!("{} {words}", reason.meaning()).trim_end().to_owned();
-            Decided { state, reason, message, deed, history: view.decided.history.clone() }
-        };
+        if let Some(decided) = self.in_the_way(table, moves, service, view, &wanted).await? {
+            return self.note_service(table, service, view, decided, "nothing").await;
+        }
+        match self.begin(table, service, view, &wanted).await? {
+            Some(begun) => self.carry_out(table, service, &begun, wanted).await,
+            None => Ok(None),
+        }
+    }
+
+    /// What keeps a service from being moved now; if nothing does, it has a slot.
+    async fn in_the_way(
+        &self,
+        table: &Table,
+        moves: &ServiceMoves,
+        service: &ServiceRef,
+        view: &View,
+        wanted: &Move,
+    ) -> Result<Option<Decided>, Error> {
         if view.standing.switch.paused {
             let words = view.standing.switch.because.as_deref().unwrap_or_default();
-            let decided = holds(ServiceState::Waiting, RolloutReason::Paused, words, Deed::Nothing);
-            return self.note_service(table, service, view, decided, "nothing").await;
+            return Ok(Some(view.holds(ServiceState::Waiting, RolloutReason::Paused, words, Deed::Nothing)));
         }
-        // First: whoever waits for a slot asks again and again, and is to ask ECS for nothing more.
+        // Before the rest: whoever waits for a slot asks again and again, and is to ask ECS for nothing more.
         if !table.take_slot(service, moves.at_once).await? {
-            let decided = holds(ServiceState::Waiting, RolloutReason::AtOnce, "", Deed::Again(AT_ONCE));
-            return self.note_service(table, service, view, decided, "nothing").await;
+            return Ok(Some(view.holds(ServiceState::Waiting, RolloutReason::AtOnce, "", Deed::Again(AT_ONCE))));
         }
-        if let Some(reason) = self.is_no_replacement(&wanted).await? {
-            table.free_slot(service).await?;
-            let decided = holds(ServiceState::Left, reason, "", Deed::Nothing);
-            return self.note_service(table, service, view, decided, "nothing").await;
-        }
+        let Some(reason) = self.is_no_replacement(wanted, &view.standing).await? else { return Ok(None) };
+        table.free_slot(service).await?;
+        Ok(Some(view.holds(ServiceState::Left, reason, "", Deed::Nothing)))
+    }
+
+    /// Notes a move before it is made, and looks once more. `None`: somebody was faster.
+    async fn begin(
+        &self,
+        table: &Table,
+        service: &ServiceRef,
+        view: &View,
+        wanted: &Move,
+    ) -> Result<Option<View>, Error> {
+        let decided = Decided { history: view.decided.history.moved(wanted.clone()), ..view.decided.clone() };
         let now = self.clients().clock.now();
-        let begun = Decided { history: view.decided.history.moved(wanted.clone()), ..view.decided.clone() };
-        let told = view.row.told(&begun, view.family.as_ref().map(Family::as_str), now);
+        let told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
         let Some(row) = table.put_service_row(&told).await? else {
             // Whoever wrote it may be moving the service, by the same slot.
             if table.service_row(service).await?.state != Some(ServiceState::Moving) {
@@ -261,46 +297,41 @@ impl Reconciler {
             news.tell_service(&view.row, &row).await;
         }
         // The last look before the call that nobody can take back: a newer deployment wins, and so does the switch.
+        let (seen, switch) = try_join(self.clients().services.describe(service), table.switch()).await?;
+        let same = seen.as_ref() == Some(&view.service) && !switch.paused;
+        Ok(same.then(|| View { row, decided, ..view.clone() }))
+    }
+
+    /// Makes a move that was begun.
+    async fn carry_out(
+        &self,
+        table: &Table,
+        service: &ServiceRef,
+        view: &View,
+        wanted: Move,
+    ) -> Result<Option<ServiceReport>, Error> {
         let services = &self.clients().services;
-        let (seen, switch) = try_join(services.describe(service), table.switch()).await?;
-        if seen.as_ref() != Some(&view.service) || switch.paused {
-            return Ok(None);
-        }
-        let view = View { row, ..view.clone() };
         let (decided, outcome) = match services.update(service, &wanted.to).await? {
             Updated::Gone => return self.forget_gone(table, service).await.map(Some),
             Updated::Refused(said) => {
-                let ended = Ended::new(RolloutReason::UpdateRefused, &said.to_string());
-                let history = History { ended: Some(ended), ..begun.history.clone() };
-                let refused =
-                    holds(ServiceState::Quarantined, RolloutReason::UpdateRefused, &said.to_string(), Deed::Nothing);
+                let (reason, words) = (RolloutReason::UpdateRefused, said.to_string());
+                let refused = view.holds(ServiceState::Quarantined, reason, &words, Deed::Nothing);
+                let history = History { ended: Some(Ended::new(reason, &words)), ..refused.history.clone() };
                 (Decided { history, ..refused }, "refused")
             }
             Updated::Done => {
                 let theirs = services.overtaken(service, &wanted).await?;
-                let history = begun.history.moved(Move { confirmed: true, ..wanted });
-                let moved = (Decided { deed: Deed::Again(DEPLOYING_AGAIN), history, ..begun.clone() }, "moved");
+                let history = view.decided.history.moved(Move { confirmed: true, ..wanted });
+                let moved = (Decided { deed: Deed::Again(DEPLOYING_AGAIN), history, ..view.decided.clone() }, "moved");
                 if let Some(theirs) = theirs {
-                    return self.give_back(table, service, &view, &theirs, moved).await;
+                    return self.give_back(table, service, view, &theirs, moved).await;
                 }
                 moved
             }
         };
-        let report = self.note_service(table, service, &view, decided.clone(), outcome).await?;
+        let report = self.note_service(table, service, view, decided.clone(), outcome).await?;
         // The deed is done, whoever wrote the row meanwhile.
         Ok(report.or_else(|| Some(ServiceReport::new(service.arn().as_str(), &decided, outcome))))
-    }
-
-    /// Why a revision is no replacement of another one, if it is none.
-    async fn is_no_replacement(&self, wanted: &Move) -> Result<Option<RolloutReason>, Error> {
-        let ecs = &self.clients().ecs;
-        let (from, to) = try_join(ecs.describe(wanted.from.as_str()), ecs.describe(wanted.to.as_str())).await?;
-        let (Some(from), Some(to)) = (from, to) else { return Ok(Some(RolloutReason::TargetGone)) };
-        let ours = gap::registrar(&to, &self.clients().role) == Registrar::Operator;
-        if !ours || to.described().status.as_deref() != Some("ACTIVE") {
-            return Ok(Some(RolloutReason::TargetGone));
-        }
-        Ok((owners(&from) != owners(&to)).then_some(RolloutReason::ContentDiffers))
     }
 
     /// Notes what came of a look, and gives the slot back where no move is under way. `None`: somebody wrote the row
@@ -326,7 +357,11 @@ impl Reconciler {
         if view.row.state == Some(ServiceState::Moving) && decided.state != ServiceState::Moving {
             table.free_slot(service).await?;
         }
-        let told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
+        let mut told = view.row.told(&decided, view.family.as_ref().map(Family::as_str), now);
+        if view.is_updated && view.row.is_looked_after(&told, now) {
+            // Each update would have it looked at for as long as its deployment lasts, beside all others.
+            (told.next_try, report.again_in_seconds) = (view.row.next_try, None);
+        }
         if !told.is_news(&view.row, now) {
             return Ok(Some(report));
         }
@@ -348,38 +383,17 @@ impl Reconciler {
     }
 }
 
-/// What replaces the revision that a service pins.
-fn succeeds(service: &Service, row: Option<&Row>) -> Successor {
-    let (Some(pins), Some(row)) = (&service.task_definition, row) else { return Successor::None };
-    if let Some(to) = successor(&row.told.successors, pins) {
-        return Successor::Revision(to);
+/// What is told where nothing is written. Nobody comes back to it by himself: it would be the same again.
+fn untouched(service: &ServiceRef, decided: &Decided, action: RolloutAction) -> ServiceReport {
+    let mut report = ServiceReport::new(service.arn().as_str(), decided, "nothing");
+    if let Deed::Move(wanted) = &decided.deed {
+        report.message = format!("It would be moved to {}.", wanted.to);
+        report.outcome = if action == RolloutAction::Plan { "nothing" } else { "audit" };
     }
-    let Some((_, number)) = pins.revision() else { return Successor::None };
-    let passes = |label: &str| Reason::ALL.iter().any(|reason| reason.label() == label && reason.passes());
-    let under_way = row.state == Some(State::Pending) && row.told.reason.as_deref().is_none_or(passes);
-    match row.told.newest {
-        Some(newest) if newest < number || newest == number && under_way => Successor::Pending,
-        Some(_) => Successor::None,
-        // Nobody has looked at the family since, or at all.
-        None => Successor::Pending,
+    if action != RolloutAction::Plan {
+        report.again_in_seconds = None;
     }
-}
-
-/// Whether the policy that decided of the family lets services be moved. One that is gone takes its sidecars with it,
-/// also from what runs.
-fn policy_allows(standing: &Standing, row: Option<&Row>) -> bool {
-    let policy = row.and_then(|row| row.told.policy.as_deref());
-    let policy = policy.and_then(|name| standing.plan.policies.iter().find(|policy| policy.name() == name));
-    policy.is_none_or(|policy| policy.spec.rollout.services)
-}
-
-/// What a definition's owner wrote of it, in a form that can be compared.
-fn owners(definition: &TaskDefinition) -> String {
-    match receipt::undo(definition) {
-        Ok(Some(undone)) => canonical(&undone.source),
-        // A receipt that cannot be read belongs to the definition as anything else does.
-        Ok(None) | Err(_) => canonical(definition),
-    }
+    report
 }
 
 /// What is told where AWS wants to be left alone.

@@ -39,7 +39,8 @@ const SKEW: u64 = 300;
 /// leaves the family alone (see `due`): else each sweep would find it due again.
 const FRESH: u64 = 600;
 
-/// How many deregistered, withdrawn or replaced revisions a row keeps; the newest revisions are the ones that matter.
+/// How many deregistered, withdrawn or replaced revisions a row keeps; the newest revisions are the ones that matter, and
+/// of those that are replaced the owner's newest.
 const DEREGISTERED: usize = 20;
 
 /// How many characters of a message a row keeps.
@@ -187,7 +188,11 @@ impl Row {
         item.set_texts("grants", &self.grants);
         item.set_texts("deregistered", &newest_of(&told.deregistered));
         item.set_texts("withdrawn", &newest_of(&told.withdrawn));
-        item.set_texts("successors", &newest_of(&told.successors));
+        let mut successors = newest_of(&told.successors);
+        // The owner's newest revision is the oldest of a chain of patches.
+        let of_source = |pair: &&String| pair.split(' ').next() == told.source.as_deref();
+        successors.extend(told.successors.iter().find(of_source).cloned());
+        item.set_texts("successors", &successors);
         item
     }
 

@@ -6,6 +6,7 @@
 //! | --- | --- | --- |
 //! | `state`, `reason`, `message` | S | how it stands and why, as reports have it |
 //! | `family` | S | the family that it runs |
+//! | `createdAt` | N | when the service was created: the rest is told of that one |
 //! | `from`, `to` | S | ARNs: the last move |
 //! | `movedAt` | N | when that was begun |
 //! | `confirmed` | BOOL | whether ECS said that it was |
@@ -17,7 +18,10 @@
 use crate::error::Error;
 use crate::services::ServiceRef;
 use crate::table::{ID, Item, SERVICE, Table};
-use ecs_sidecar_core::rollout::{Decided, Deed, Ended, History, Move, RolloutReason, ServiceState};
+use ecs_sidecar_core::rollout::{DEPLOYING_AGAIN, Decided, Deed, Ended, History, Move, RolloutReason, ServiceState};
+
+/// How long before its time a message counts as on its way, in seconds: what comes at that time is that message itself.
+const EARLY: u64 = 60;
 
 /// For how long a row is left as it is if nothing changed but the time of the look, in seconds.
 const FRESH: u64 = 600;
@@ -35,6 +39,8 @@ pub struct ServiceRow {
     pub message: Option<String>,
     /// The family that it runs.
     pub family: Option<String>,
+    /// When it was created, in seconds since 1970.
+    created_at: Option<u64>,
     /// How its moves went.
     pub history: History,
     /// Since when state and reason are what they are, in seconds since 1970.
@@ -68,6 +74,7 @@ impl ServiceRow {
             reason: item.text("reason"),
             message: item.text("message"),
             family: item.text("family"),
+            created_at: item.number("createdAt"),
             history: History { last, set_backs, ended, changed_by: item.text("changedBy") },
             since: item.number("since"),
             seen_at: item.number("seenAt"),
@@ -93,6 +100,7 @@ impl ServiceRow {
             item.set_text(name, value);
         }
         for (name, value) in [
+            ("createdAt", self.created_at),
             ("movedAt", last.map(|last| last.at)),
             ("since", self.since),
             ("seenAt", self.seen_at),
@@ -103,6 +111,16 @@ impl ServiceRow {
         item.set_flag("confirmed", last.is_some_and(|last| last.confirmed));
         item.set_texts("setBacks", &history.set_backs.iter().map(u64::to_string).collect());
         item
+    }
+
+    /// The same for the service that was created at that time. What is known of one that had the ARN before says nothing
+    /// of it.
+    pub(crate) fn of_created(mut self, at: Option<u64>) -> Self {
+        if self.created_at.is_some() && at.is_some() && self.created_at != at {
+            self.history = History::default();
+        }
+        self.created_at = at.or(self.created_at);
+        self
     }
 
     /// The same after a look.
@@ -126,9 +144,18 @@ impl ServiceRow {
 
     /// Whether anything but the time of the look is new, or that is old.
     pub(crate) fn is_news(&self, before: &Self, now: u64) -> bool {
-        let stale = before.seen_at.is_none_or(|seen| seen + FRESH <= now);
-        let same = Self { seen_at: before.seen_at, next_try: before.next_try, ..self.clone() } == *before;
+        let stale = before.seen_at.is_none_or(|seen| seen.saturating_add(FRESH) <= now);
+        // Whoever looks after a deployment goes by the time of the next look.
+        let next_try = if self.state == Some(ServiceState::Moving) { self.next_try } else { before.next_try };
+        let same = Self { seen_at: before.seen_at, next_try, ..self.clone() } == *before;
         !same || (stale && before.seen_at.is_some())
+    }
+
+    /// Whether a message is on its way that looks at the same deployment once more.
+    pub(crate) fn is_looked_after(&self, told: &Self, now: u64) -> bool {
+        let same = self.state == told.state && self.state == Some(ServiceState::Moving);
+        let soon = now + EARLY..=now + u64::from(DEPLOYING_AGAIN);
+        same && told.next_try.is_some() && self.next_try.is_some_and(|at| soon.contains(&at))
     }
 
     /// Whether it is in the table.

@@ -298,6 +298,7 @@ fn seen(service: &aws_sdk_ecs::types::Service) -> Option<Service> {
     });
     Some(Service {
         arn: arn(service.service_arn())?,
+        created_at: service.created_at().and_then(|at| u64::try_from(at.secs()).ok()),
         controller: match service.deployment_controller().map(DeploymentController::r#type) {
             Some(DeploymentControllerType::Ecs) | None => Controller::Ecs,
             Some(DeploymentControllerType::CodeDeploy) => Controller::CodeDeploy,

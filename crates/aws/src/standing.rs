@@ -48,6 +48,8 @@ pub struct Switch {
     pub changed_at: Option<u64>,
     /// Who changed it, as AWS names him.
     pub changed_by: Option<String>,
+    /// How often it was used.
+    pub(crate) uses: u64,
 }
 
 /// A policy of the table.
@@ -108,7 +110,11 @@ impl Standing {
 impl Switch {
     /// The switch as it acts once the breaker has tripped since somebody last used it.
     fn broken_by(self, breaker: Breaker) -> Self {
-        let tripped = breaker.tripped_at.filter(|at| self.changed_at.is_none_or(|changed| changed < *at));
+        let since = |at: &u64| match breaker.switch_uses {
+            Some(uses) => uses == self.uses,
+            None => self.changed_at.is_none_or(|changed| changed < *at),
+        };
+        let tripped = breaker.tripped_at.filter(since);
         match tripped {
             Some(at) if !self.paused => Self {
                 paused: true,
@@ -128,6 +134,7 @@ impl Switch {
             uninstalling: item.flag("uninstalling"),
             changed_at: item.number("changedAt"),
             changed_by: item.text("changedBy"),
+            uses: item.writes(),
         }
     }
 }
@@ -177,6 +184,13 @@ impl Table {
     pub async fn switch(&self) -> Result<Switch, Error> {
         let (item, breaker) = try_join(self.get(STANDING, SWITCH), self.breaker()).await?;
         Ok(item.as_ref().map(Switch::read).unwrap_or_default().broken_by(breaker))
+    }
+
+    /// How often the switch was used.
+    ///
+    /// Errors: those of [`Table::get`].
+    pub(crate) async fn switch_uses(&self) -> Result<u64, Error> {
+        Ok(self.get(STANDING, SWITCH).await?.map_or(0, |item| item.writes()))
     }
 
     /// Changes the switch, and says who did. `false`: somebody changed it meanwhile.

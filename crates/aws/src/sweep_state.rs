@@ -10,6 +10,7 @@
 //! | `after` | S | the last family, by name, or service, by ARN, that was dealt with |
 //! | `byFamily` | BOOL | whether it lists families, and the newest of each, instead of all ACTIVE revisions |
 //! | `pages`, `families`, `services`, `queued` | N | pages listed, families and services seen, messages sent |
+//! | `queuedFamilies` | N | how many of those were about families |
 //! | `listingPages` | N | what listing all ACTIVE revisions last took |
 //! | `nextSlot` | N | when the next message may be delivered, in milliseconds since 1970 |
 //! | `goesOnAt` | N | when it goes on, if it waits |
@@ -67,6 +68,8 @@ pub struct SweepState {
     pub services: u64,
     /// Messages sent.
     pub queued: u64,
+    /// Those about families, once all of them are sent.
+    pub(crate) queued_families: u64,
     pub(crate) listing_pages: Option<u64>,
     pub(crate) next_slot: u64,
     pub(crate) goes_on_at: Option<u64>,
@@ -95,6 +98,7 @@ impl SweepState {
             families: item.number("families").unwrap_or(0),
             services: item.number("services").unwrap_or(0),
             queued: item.number("queued").unwrap_or(0),
+            queued_families: item.number("queuedFamilies").unwrap_or(0),
             listing_pages: item.number("listingPages"),
             next_slot: item.number("nextSlot").unwrap_or(0),
             goes_on_at: item.number("goesOnAt"),
@@ -119,6 +123,7 @@ impl SweepState {
             ("families", Some(self.families)),
             ("services", Some(self.services)),
             ("queued", Some(self.queued)),
+            ("queuedFamilies", Some(self.queued_families)),
             ("listingPages", self.listing_pages),
             ("nextSlot", Some(self.next_slot)),
             ("goesOnAt", self.goes_on_at),
@@ -166,6 +171,7 @@ impl SweepState {
             families: 0,
             services: 0,
             queued: 0,
+            queued_families: 0,
             goes_on_at: None,
             again_at: None,
             again: false,
@@ -185,7 +191,7 @@ impl SweepState {
 
     /// The rows are done; now what runs.
     pub(crate) fn enter_services(&mut self) {
-        (self.phase, self.after) = (Phase::Services, None);
+        (self.phase, self.after, self.queued_families) = (Phase::Services, None, self.queued);
     }
 
     pub(crate) fn leased(self, owner: String, now: u64) -> Self {

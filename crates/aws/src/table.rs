@@ -107,7 +107,7 @@ impl Table {
     pub(crate) async fn put(&self, mut item: Item) -> Result<Option<Item>, Error> {
         // Also where it is none that anybody can read: what was read is the condition, and what is written is sound.
         let before = item.0.get(VERSION).cloned();
-        item.set_number(VERSION, Some(item.number(VERSION).unwrap_or(0) + 1));
+        item.set_number(VERSION, Some(item.number(VERSION).unwrap_or(0).saturating_add(1)));
         item.set_number(V, Some(item.number(V).unwrap_or(LAYOUT).max(LAYOUT)));
         let id = item.text(ID).unwrap_or_default();
         let request = self.client.put_item().table_name(&self.name).set_item(Some(item.0.clone()));
@@ -134,7 +134,8 @@ impl Table {
         let request = request
             .condition_expression("#version = :before")
             .expression_attribute_names("#version", VERSION)
-            .expression_attribute_values(":before", number(item.number(VERSION).unwrap_or(0)));
+            // Also where it is none that anybody can read, see `put`.
+            .expression_attribute_values(":before", item.0.get(VERSION).cloned().unwrap_or_else(|| number(0)));
         match request.send().await.map_err(|error| Error::call("DeleteItem", &id, &error)) {
             Ok(_) => Ok(true),
             Err(error) if is_lost(&error) => Ok(false),
@@ -155,6 +156,11 @@ impl Item {
 
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.0.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    /// How often it was written.
+    pub(crate) fn writes(&self) -> u64 {
+        self.number(VERSION).unwrap_or(0)
     }
 
     pub(crate) fn flag(&self, name: &str) -> bool {

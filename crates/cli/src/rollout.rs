@@ -112,6 +112,9 @@ fn write(told: &Told, plan: bool, out: &mut dyn Write) -> std::io::Result<()> {
         ("off", _) => return writeln!(out, "this stack moves no services; its parameter RolloutServices says so"),
         ("gone", _) => return writeln!(out, "there is no such service"),
         ("moved", _) => writeln!(out, "moved{}, its deployment is under way", revisions())?,
+        ("audit", _) => {
+            writeln!(out, "would be moved{}; the stack writes nothing, as its parameter Mode says", revisions())?
+        }
         (_, Some("moving")) if plan => writeln!(out, "would be moved{}", revisions())?,
         (_, state) => {
             let reason = told.reason.as_deref().map(|reason| format!(" ({reason})")).unwrap_or_default();
@@ -137,5 +140,20 @@ mod tests {
         for text in ["web", "prod/", "prod/web/1", "arn:aws:ecs:eu-west-1:111122223333:service/web", ""] {
             assert!(text.parse::<NamedService>().is_err(), "{text}");
         }
+    }
+    #[test]
+    fn a_stack_that_only_watches_is_not_said_to_have_moved_anything() {
+        let told = json!({
+            "service": "arn:aws:ecs:eu-west-1:111122223333:service/prod/web", "state": "moving", "reason": "deploying",
+            "from": "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:1", "outcome": "audit",
+            "to": "arn:aws:ecs:eu-west-1:111122223333:task-definition/web:2",
+        });
+        let mut out = anstream::StripStream::new(Vec::new());
+        write(&serde_json::from_value(told).expect("a report"), false, &mut out).expect("memory takes it");
+        let out = String::from_utf8(out.into_inner()).expect("text");
+        assert_eq!(
+            out,
+            "prod/web: would be moved web:1 to web:2; the stack writes nothing, as its parameter Mode says\n"
+        );
     }
 }

@@ -48,10 +48,8 @@ pub(crate) struct Machine {
 impl Machine {
     /// A machine with that policy (empty: the preset), an image and roles.
     pub(crate) fn new(variables: &[(&str, &str)]) -> Self {
-        let queue = |name| format!("https://sqs.{REGION}.amazonaws.com/111122223333/{name}");
         let (families, sweeps) = (queue("families"), queue("sweeps"));
-        let own = [(settings::QUEUE_URL, families.as_str()), (settings::SWEEP_QUEUE_URL, sweeps.as_str())];
-        let variables: Vec<(&str, &str)> = variables.iter().copied().chain(own).collect();
+        let variables = with_queues(variables, (&families, &sweeps));
         let stage = Stage::with_table(&variables);
         assert_eq!((stage.world.add_queue("families"), stage.world.add_queue("sweeps")), (families, sweeps));
         Self::around(stage)
@@ -67,6 +65,13 @@ impl Machine {
     /// its way here is not there.
     pub(crate) fn fork(&self) -> Self {
         Self::around(self.stage.fork())
+    }
+
+    /// The same with functions that have other variables.
+    pub(crate) fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
+        let (families, sweeps) = (queue("families"), queue("sweeps"));
+        let variables = with_queues(variables, (&families, &sweeps));
+        Self::around(self.stage.deployed_with(&variables))
     }
 
     /// Families `web-0000` and so on, each with one revision that asks for a sidecar.
@@ -227,6 +232,19 @@ impl Machine {
             assert_eq!(ours[0].source.arn.as_deref(), Some(revision_of(&name, 1).as_str()), "{about}: {name}");
         }
     }
+}
+
+fn queue(name: &str) -> String {
+    format!("https://sqs.{REGION}.amazonaws.com/111122223333/{name}")
+}
+
+/// A function's variables, with its queues.
+fn with_queues<'a>(
+    variables: &[(&'a str, &'a str)],
+    (families, sweeps): (&'a str, &'a str),
+) -> Vec<(&'a str, &'a str)> {
+    let own = [(settings::QUEUE_URL, families), (settings::SWEEP_QUEUE_URL, sweeps)];
+    variables.iter().copied().chain(own).collect()
 }
 
 fn functions(stage: &Stage) -> (Handler, ecs_sidecar_sweep::Handler) {

@@ -20,6 +20,7 @@ mod regressions;
 mod rollout;
 mod rollout_ended;
 mod rollout_faults;
+mod rollout_odd;
 mod rollout_stage;
 mod rollout_sweep;
 mod scenes;

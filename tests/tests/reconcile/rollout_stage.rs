@@ -30,7 +30,7 @@ pub(crate) struct Shop {
 }
 
 /// A service of the cluster `shop`, with other members beside or in place of its own.
-fn service(name: &str, more: &Value) -> String {
+pub(crate) fn service(name: &str, more: &Value) -> String {
     let mut service = json!({
         "cluster": "shop", "serviceName": name, "taskDefinition": "web:1", "desiredCount": 2,
         "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } },

@@ -17,6 +17,9 @@ const MOVING: &str = "moving";
 /// For how long a move counts of which nobody says that it is over, in seconds: longer than deployments last.
 const LONGEST: u64 = 24 * 3600;
 
+/// How far the clocks of those who take slots may be apart, in seconds.
+const SKEW: u64 = 300;
+
 /// How often a lost race is run again.
 const ATTEMPTS: usize = 4;
 
@@ -61,9 +64,11 @@ impl Table {
     async fn moving(&self, service: &ServiceRef) -> Result<(Item, BTreeSet<String>, u64), Error> {
         let item = self.get(ROLLOUT, MOVING).await?.unwrap_or_else(|| Item::new(ROLLOUT, MOVING));
         let now = self.clock.now();
+        // Nobody can have taken a slot that ends much later than one does that is taken now.
+        let ends = now + 1..=now + LONGEST + SKEW;
         let counts = |slot: &String| {
             let (other, until) = slot.split_once(' ').unwrap_or((slot, ""));
-            other != service.arn().as_str() && until.parse::<u64>().is_ok_and(|until| until > now)
+            other != service.arn().as_str() && until.parse().is_ok_and(|until| ends.contains(&until))
         };
         let others = item.texts(MOVING).into_iter().filter(counts).collect();
         Ok((item, others, now))

@@ -99,14 +99,14 @@ fn is_due(pins: Option<&Arn>, to: Option<&Arn>, row: Option<&ServiceRow>, paused
     let last = row.history.last.as_ref();
     let same_move = last.is_some_and(|last| Some(&last.from) == pins && Some(&last.to) == to);
     match row.state {
-        Some(ServiceState::Moving) => seen + MOVING <= now,
+        Some(ServiceState::Moving) => seen.saturating_add(MOVING) <= now,
         // No message has it.
         Some(ServiceState::Waiting) if row.reason.as_deref() == Some(RolloutReason::Paused.label()) => !paused,
         // Its message has it until then.
         Some(ServiceState::Waiting) => {
-            row.next_try.is_none_or(|at| at <= now + u64::from(LONG)) && seen + MOVING <= now
+            row.next_try.is_none_or(|at| at <= now + u64::from(LONG)) && seen.saturating_add(MOVING) <= now
         }
-        Some(ServiceState::Left) => to.is_some() && seen + LEFT <= now,
+        Some(ServiceState::Left) => to.is_some() && seen.saturating_add(LEFT) <= now,
         Some(ServiceState::Quarantined) => to.is_some() && !same_move,
         Some(ServiceState::Current) | None => to.is_some(),
     }

@@ -223,7 +223,9 @@ impl Work<'_> {
         let settled = self.state.next_slot.saturating_sub(now) / 1000 + SETTLE;
         let waits =
             self.rows.values().any(|row| is_waiting(row) && row.since.is_some_and(|at| at + LONG >= now / 1000));
-        match (self.state.queued, self.state.again) {
+        // Services are what follows from families, and are no reason for a round: of one that nobody can look at, the table
+        // would say the same after each.
+        match (self.state.queued_families, self.state.again) {
             (1.., _) => Some(u32::try_from(settled).unwrap_or(LONGEST_DELAY)),
             (0, true) => Some(0),
             (0, false) => waits.then_some(WAITS),
@@ -234,7 +236,7 @@ impl Work<'_> {
         let clock = &self.sweeper.clients.clock;
         let mut gone = Vec::new();
         // Only where nothing is on its way does the table say how all families are.
-        if self.state.queued == 0 {
+        if self.state.queued_families == 0 {
             for stored in self.standing.stored.iter().filter(|stored| stored.deleting) {
                 // Of a family that nobody could look at, nobody knows.
                 let injected = |row: &Row| {

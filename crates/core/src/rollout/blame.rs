@@ -35,10 +35,20 @@ pub fn blame(task: &StoppedTask, sidecar: &str, image: &str) -> Option<String> {
     }
     let container = task.containers.iter().find(|container| container.name == sidecar);
     let words = container.and_then(|container| container.because.as_deref()).filter(|words| !words.is_empty());
-    // Without tag or digest, as ECS may name either.
-    let repository = image.split(['@', ':']).next().unwrap_or(image);
-    let names = |words: &&str| !repository.is_empty() && words.contains(repository);
+    let names = |words: &&str| names(words, repository(image));
     words.or(Some(task.because.as_str()).filter(names)).map(str::to_owned)
+}
+
+/// An image without tag or digest, as ECS may name either. A registry may have a port.
+fn repository(image: &str) -> &str {
+    let image = image.split('@').next().unwrap_or(image);
+    image.rsplit_once(':').filter(|(_, tag)| !tag.contains('/')).map_or(image, |(repository, _)| repository)
+}
+
+/// Whether words name a repository, and not one whose name begins with its name.
+fn names(words: &str, repository: &str) -> bool {
+    let goes_on = |letter: char| letter.is_ascii_alphanumeric() || "-_/.".contains(letter);
+    !repository.is_empty() && words.split(repository).skip(1).any(|rest| !rest.starts_with(goes_on))
 }
 
 #[cfg(test)]
@@ -68,6 +78,17 @@ mod tests {
         assert_eq!(blamed(&ours).as_deref(), Some(words));
         let theirs = [("web", Some("CannotPullContainerError")), ("xray-daemon", None)];
         assert_eq!(blamed(&stopped(FAILED_TO_START, "CannotPullContainerError: web:1", &theirs)), None);
+    }
+
+    #[test]
+    fn a_repository_of_a_similar_name_is_none_of_ours() {
+        let app =
+            stopped(FAILED_TO_START, &format!("CannotPull: {}-slim:1", repository(IMAGE)), &[("xray-daemon", None)]);
+        assert_eq!(blamed(&app), None);
+        let app = stopped(FAILED_TO_START, "CannotPull: mirror:5000/shop/web:1", &[]);
+        assert_eq!(blame(&app, "xray-daemon", "mirror:5000/xray:3.x"), None);
+        let ours = stopped(FAILED_TO_START, "CannotPull: mirror:5000/xray: not found", &[]);
+        assert!(blame(&ours, "xray-daemon", "mirror:5000/xray").is_some());
     }
 
     #[test]

@@ -74,6 +74,8 @@ pub struct Deployment {
 pub struct Service {
     /// Its ARN.
     pub arn: Arn,
+    /// When it was created, in seconds since 1970: another one may have the same ARN later.
+    pub created_at: Option<u64>,
     /// Who deploys it.
     pub controller: Controller,
     /// Whether ECS Express Mode manages it.
@@ -364,7 +366,8 @@ fn left_alone(service: &Service, policy_allows: bool) -> Option<RolloutReason> {
 /// Counts one more set-back of the last move.
 fn set_back(before: &History, now: u64) -> History {
     let mut set_backs = before.set_backs.clone();
-    set_backs.retain(|at| at + SET_BACK_WINDOW > now);
+    // What is said to have been long after now never was.
+    set_backs.retain(|at| at.abs_diff(now) < SET_BACK_WINDOW);
     // Each is another one, however soon after the one before.
     set_backs.push(set_backs.last().map_or(now, |last| now.max(last + 1)));
     // The move is over: what follows is another one.

@@ -26,6 +26,7 @@ reasons! {
     Express "express" "ECS Express Mode manages this service, and has a call of its own to update it (UpdateExpressGatewayService).";
     ContentDiffers "contentDiffers" "The patched revision differs from what the service runs by more than the operator injected or removed, so it is no replacement.";
     TargetGone "targetGone" "The patched revision is not ACTIVE any more, or the operator did not register it.";
+    PolicyGone "policyGone" "The policy whose sidecar the patched revision has is there no more, so nothing is moved to it.";
     UpdateRefused "updateRefused" "ECS refused to move the service; the message has its words. It is tried again when source or policy changes.";
     DeploymentFailed "deploymentFailed" "The deployment of the patched revision failed. The service is left alone until source or policy changes.";
     RolledBack "rolledBack" "The deployment of the patched revision was rolled back. The service is left alone until source or policy changes.";

@@ -24,7 +24,8 @@ pub struct ServiceReport {
     /// And the one that it was or would be moved to.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
-    /// `moved`: ECS was told to; `nothing`; `gone`; `off`: the stack does not move services.
+    /// `moved`: ECS was told to; `nothing`; `gone`; `refused`; `audit`: it would be moved, and the stack writes nothing;
+    /// `off`: the stack does not move services.
     pub outcome: &'static str,
     /// After how many seconds it is to be looked at again, if it is.
     #[serde(skip_serializing_if = "Option::is_none")]

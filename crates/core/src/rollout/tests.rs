@@ -13,6 +13,7 @@ fn deployment(number: u64, state: DeploymentState) -> Deployment {
 /// A service that runs that revision.
 fn service(number: u64) -> Service {
     Service {
+        created_at: None,
         arn: "arn:aws:ecs:eu-west-1:111122223333:service/prod/web".parse().expect("an ARN"),
         controller: Controller::Ecs,
         express: false,
