@@ -8,7 +8,7 @@ use crate::evaluate::Evaluator;
 use crate::problem::Problem;
 use crate::roles::{self, TemplateRole};
 use crate::symbols;
-use crate::transform::{Images, Place, Template, Told};
+use crate::template::{Images, Place, Template, Told};
 use ecs_sidecar_core::cache::CacheState;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::edit::Edit;

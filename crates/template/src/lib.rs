@@ -16,9 +16,10 @@ mod problem;
 mod roles;
 mod spelling;
 mod symbols;
+mod template;
 mod transform;
 mod view;
 
 pub use problem::{Problem, Problems};
 pub use spelling::pairs as spellings;
-pub use transform::{Found, Images, Place, Template, Told, Transformed};
+pub use template::{Found, Images, Place, Template, Told, Transformed};

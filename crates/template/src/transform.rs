@@ -8,80 +8,20 @@ use crate::decide::Look;
 use crate::evaluate::Evaluator;
 use crate::problem::Problems;
 use crate::roles;
+use crate::template::{Images, Place, Template, Told, Transformed};
 use ecs_sidecar_core::bounds::CacheBound;
-use ecs_sidecar_core::cache::CacheState;
 use ecs_sidecar_core::definition::TaskDefinition;
-use ecs_sidecar_core::ids::{AccountId, Region};
 use ecs_sidecar_core::image::Upstream;
-use ecs_sidecar_core::observed::ImageState;
 use ecs_sidecar_core::plan::{self, Asked, Decision, Settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::receipt::Injector;
-use serde_json::{Map, Value};
-use std::collections::BTreeMap;
-
-/// A template, and what CloudFormation tells beside it.
-#[derive(Debug, Clone)]
-pub struct Template {
-    /// The whole template, without its Transform section.
-    pub fragment: Value,
-    /// Values of its parameters.
-    pub parameters: Map<String, Value>,
-    /// The account that it is deployed in.
-    pub account: AccountId,
-    /// The Region.
-    pub region: Region,
-}
-
-/// Where images are, if not in the account that the template is deployed in.
-#[derive(Debug, Clone)]
-pub struct Place {
-    /// The account whose private registry tasks pull from.
-    pub registry: AccountId,
-    /// Prefix of the cache rule where none was found.
-    pub cache_prefix: String,
-}
-
-/// What was found of an image.
-pub type Found = (CacheState, ImageState);
-
-/// What was found of the images that [`Template::images`] names, by their names.
-pub type Images = BTreeMap<String, Found>;
-
-/// A template with its sidecars.
-#[derive(Debug, Clone)]
-pub struct Transformed {
-    /// The template.
-    pub fragment: Value,
-    /// What was decided of each definition.
-    pub told: Vec<Told>,
-}
-
-/// What was decided of a definition, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Told {
-    /// Logical id of the resource.
-    pub resource: String,
-    /// What was decided.
-    pub decision: Decision,
-    /// Why; an injection needs no reason.
-    pub reason: Option<Reason>,
-    /// The particulars, for people.
-    pub message: String,
-    /// Logical ids of roles that were given a policy, and its ARN.
-    pub granted: Vec<(String, String)>,
-}
 
 impl Template {
-    fn evaluator(&self) -> Evaluator<'_> {
-        Evaluator::new(&self.fragment, &self.parameters, &self.account, &self.region)
-    }
-
     /// The images that decisions on this template need to know of, and whether definitions would name their digest.
     ///
     /// Errors: whatever stands in the way of a view of a definition.
     pub fn images(&self, settings: &Settings) -> Result<Vec<(Upstream, bool)>, Problems> {
-        let evaluator = self.evaluator();
+        let evaluator = evaluator(self);
         let settings = as_macro(settings);
         let mut images = Vec::new();
         for (_, definition) in candidate::all(&evaluator, &settings)? {
@@ -103,7 +43,7 @@ impl Template {
     /// asks for.
     pub fn transform(&self, settings: &Settings, place: &Place, images: &Images) -> Result<Transformed, Problems> {
         let settings = as_macro(settings);
-        let evaluator = self.evaluator();
+        let evaluator = evaluator(self);
         let (mut fragment, mut told, mut problems) = (self.fragment.clone(), Vec::new(), Vec::new());
         let roles = roles::of_template(&evaluator);
         for (id, definition) in candidate::all(&evaluator, &settings)? {
@@ -123,6 +63,10 @@ impl Template {
         }
         if problems.is_empty() { Ok(Transformed { fragment, told }) } else { Err(Problems(problems)) }
     }
+}
+
+fn evaluator(template: &Template) -> Evaluator<'_> {
+    Evaluator::new(&template.fragment, &template.parameters, &template.account, &template.region)
 }
 
 /// Naming the macro counts as asking, and the macro fetches nothing.
