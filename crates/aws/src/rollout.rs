@@ -38,6 +38,9 @@ const SLOW: u32 = 15;
 /// The same where all slots are taken: deployments last for minutes.
 const AT_ONCE: u32 = 300;
 
+/// The same where the operator may not update it: six hours, which no message waits for.
+const DENIED_AGAIN: u32 = 6 * 3600;
+
 /// What is waited for longer than this is left to a sweep, in seconds; no message waits for hours.
 pub(crate) const LONG: u32 = 2 * 3600;
 
@@ -230,7 +233,7 @@ impl Reconciler {
         }
         match self.clients().services.update(service, theirs).await? {
             Updated::Done => self.note_service(table, service, view, given, "nothing").await,
-            Updated::Refused(_) => self.note_service(table, service, view, kept, outcome).await,
+            Updated::Refused(_) | Updated::Denied(_) => self.note_service(table, service, view, kept, outcome).await,
             Updated::Gone => self.forget_gone(table, service).await.map(Some),
         }
     }
@@ -318,6 +321,11 @@ impl Reconciler {
                 let refused = view.holds(ServiceState::Quarantined, reason, &words, Deed::Nothing);
                 let history = History { ended: Some(Ended::new(reason, &words)), ..refused.history.clone() };
                 (Decided { history, ..refused }, "refused")
+            }
+            Updated::Denied(said) => {
+                // That is nothing about this service: once somebody has mended it, all go on by themselves.
+                let (state, reason) = (ServiceState::Waiting, RolloutReason::UpdateDenied);
+                (view.holds(state, reason, &said.to_string(), Deed::Again(DENIED_AGAIN)), "refused")
             }
             Updated::Done => {
                 let theirs = services.overtaken(service, &wanted).await?;

@@ -26,8 +26,7 @@ const PAGE: i32 = 100;
 const SKEW: u64 = 300;
 
 /// Codes by which ECS says that it will not update a service like this.
-const REFUSED: [&str; 9] = [
-    "AccessDeniedException",
+const REFUSED: [&str; 8] = [
     "ClientException",
     "InvalidParameterException",
     "NamespaceNotFoundException",
@@ -57,6 +56,8 @@ pub(crate) enum Updated {
     Done,
     /// It will not.
     Refused(Said),
+    /// The operator may not.
+    Denied(Said),
     /// There is no such service any more.
     Gone,
 }
@@ -253,6 +254,7 @@ impl Services {
         let said = Said::of(&error);
         match Error::call("UpdateService", service.arn.as_str(), &error) {
             error if error.is_code(&["ServiceNotFoundException", "ClusterNotFoundException"]) => Ok(Updated::Gone),
+            error if error.is_denied() => Ok(Updated::Denied(said)),
             error if error.is_code(&REFUSED) => Ok(Updated::Refused(said)),
             error => Err(error),
         }

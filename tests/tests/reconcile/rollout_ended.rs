@@ -5,7 +5,7 @@ use crate::stage::web;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::policy::PRESETS;
 use ecs_sidecar_core::rollout::{RolloutReason, SET_BACK_WINDOW, SET_BACKS, ServiceState};
-use ecs_sidecar_tests::{Caller, DeploymentNotice};
+use ecs_sidecar_tests::{Caller, DeploymentNotice, Fault, ServiceError};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -149,16 +149,39 @@ async fn a_failed_deployment_is_left_alone_until_there_is_another_revision() {
 #[tokio::test]
 async fn what_ecs_refuses_is_tried_again_for_another_revision_only() {
     let mut shop = Shop::patched().await;
-    shop.stage().world.deny("UpdateService", None);
+    shop.stage().world.on_call(|call| match call.operation.as_str() {
+        "UpdateService" => Fault::FailBefore(ServiceError::new("PlatformUnknownException", "no such platform")),
+        _ => Fault::None,
+    });
     shop.updated_by(Caller::Role(DEPLOYER));
     shop.quiet().await;
     let message = shop.row().await.unwrap().message.unwrap();
-    assert!(message.contains("not authorized"), "{message}");
+    assert!(message.contains("no such platform"), "{message}");
     assert_left_alone(&mut shop, RolloutReason::UpdateRefused, "refused").await;
     assert_eq!(shop.count("UpdateService"), 1);
-    shop.stage().world.allow_all();
+    shop.stage().world.leave_calls_alone();
     let answer = retry(&mut shop).await;
     assert_eq!((&answer["outcome"], shop.pins()), (&json!("moved"), 2), "{answer}");
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_keeps_a_service_waiting_until_it_is_there() {
+    let mut shop = Shop::patched().await;
+    shop.stage().world.deny("UpdateService", None);
+    shop.updated_by(Caller::Role(DEPLOYER));
+    shop.quiet().await;
+    let row = shop.row().await;
+    Shop::assert_row(row.as_ref(), ServiceState::Waiting, RolloutReason::UpdateDenied, "denied");
+    assert!(row.unwrap().message.unwrap().contains("not authorized"));
+    for _ in 0..3 {
+        shop.sweep().await;
+        shop.stage().world.clock().advance(HOUR);
+    }
+    assert_eq!((shop.count("UpdateService"), shop.slots()), (1, 0), "not before its time");
+    shop.stage().world.allow_all();
+    shop.stage().world.clock().advance(3 * HOUR);
+    shop.sweep().await;
+    assert_eq!(shop.pins(), 2);
 }
 
 #[tokio::test]

@@ -28,6 +28,7 @@ reasons! {
     TargetGone "targetGone" "The patched revision is not ACTIVE any more, or the operator did not register it.";
     PolicyGone "policyGone" "The policy whose sidecar the patched revision has is there no more, so nothing is moved to it.";
     UpdateRefused "updateRefused" "ECS refused to move the service; the message has its words. It is tried again when source or policy changes.";
+    UpdateDenied "updateDenied" "The operator may not update the service, by a permissions boundary or a policy of the organization; the message has the words of ECS. It is tried again within six hours.";
     DeploymentFailed "deploymentFailed" "The deployment of the patched revision failed. The service is left alone until source or policy changes.";
     RolledBack "rolledBack" "The deployment of the patched revision was rolled back. The service is left alone until source or policy changes.";
     SetBack "setBack" "Somebody set the service back to the unpatched revision again and again; the message names who. The service is left alone until source or policy changes.";
