@@ -64,9 +64,14 @@ class Shop:
     def row(self):
         return next((row for row in self.stack.table.rows("service") if row["id"]["S"] == self.arn), {})
 
-    def until_reason(self, reason, seconds=20):
+    def until_reason(self, reason, seconds=60):
         until(lambda: self.row().get("reason", {}).get("S") == reason, f"{self.name} to be {reason}: {self.row()}", seconds)
         return self.row()
+
+    def until_moved(self, seconds=60):
+        """A move is noted before it is made, and confirmed once ECS has said so."""
+        confirmed = {"S": "deploying"}, {"BOOL": True}
+        until(lambda: (self.row().get("reason"), self.row().get("confirmed")) == confirmed, f"{self.name} to be moved", seconds)
 
     def moves(self):
         return sum(1 for call in self.wire.calls if call.action == "UpdateService" and call.parameters["service"] == self.arn)
@@ -101,7 +106,7 @@ def test_a_service_ends_on_the_patched_revision_with_everything_else_equal(minis
     )
     before = shop.described()
     shop.tell_created()
-    shop.until_reason("deploying")
+    shop.until_moved()
     shop.tell_deployment("COMPLETED")
     row = shop.until_reason("moved")
     after = shop.described()
@@ -119,7 +124,7 @@ def test_a_service_that_is_faster_than_the_operator_waits_for_it(ministack, movi
     moving.until_idle()
     assert shop.revision == revision["taskDefinitionArn"] and not shop.row()
     shop.people.tell_registered(revision)
-    shop.until_reason("deploying")
+    shop.until_moved()
     assert shop.revision == newest(ministack, family)["taskDefinitionArn"]
 
 
@@ -127,7 +132,7 @@ def test_a_rolled_back_service_is_left_alone(moving, shop, patched):
     shop.create(patched)
     shop.wire.services.wait(shop.arn)
     shop.tell_created()
-    shop.until_reason("deploying")
+    shop.until_moved()
     shop.wire.services.rolls_back(shop.arn)
     shop.tell_deployment("FAILED")
     row = shop.until_reason("rolledBack")
@@ -158,7 +163,7 @@ def test_a_tug_of_war_ends_with_the_name_of_who_pulls(moving, shop, patched):
     shop.tell_created()
     for moves in range(1, 4):
         until(lambda: shop.moves() == moves, f"move {moves}")
-        shop.until_reason("deploying")
+        shop.until_moved()
         moving.until_idle()
         shop.set_back(patched, user_agent=TERRAFORM)
     row = shop.until_reason("setBack")
@@ -198,7 +203,7 @@ def test_a_crashing_sidecar_stops_all_writes_until_somebody_resumes(ministack, m
 def test_a_service_that_no_event_told_of_is_found_by_the_sweep(ministack, moving, shop, patched, family):
     shop.create(patched)
     moving.invoke_sweep({"action": "reconcile"})
-    shop.until_reason("deploying")
+    shop.until_moved()
     assert shop.revision == newest(ministack, family)["taskDefinitionArn"]
     moves = shop.moves()
     moving.invoke_sweep({"action": "reconcile"})
