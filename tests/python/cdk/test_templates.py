@@ -4,7 +4,6 @@ These are the inputs for the macro. What they have to have is tested, so that th
 """
 
 import json
-from urllib.parse import urlsplit
 
 from .conftest import APP
 
@@ -21,14 +20,14 @@ def is_token(value):
     return isinstance(value, dict) and len(value) == 1 and next(iter(value)).startswith(("Ref", "Fn::"))
 
 
-def test_the_packages_are_pinned_and_come_from_the_public_registry():
+def test_the_packages_are_pinned_wherever_they_come_from():
     wanted = json.loads((APP / "package.json").read_text())["dependencies"]
     packages = json.loads((APP / "package-lock.json").read_text())["packages"]
     assert packages[""]["dependencies"] == wanted
     for name, version in wanted.items():
         assert packages[f"node_modules/{name}"]["version"] == version, "a version, and no range"
     fetched = [one for path, one in packages.items() if path and not one.get("inBundle")]
-    assert {urlsplit(one["resolved"])[:2] for one in fetched} == {("https", "registry.npmjs.org")}
+    assert not any("resolved" in one for one in fetched), "npm takes them from the registry that it is told of"
     assert all(one["integrity"].startswith("sha512-") for one in fetched)
 
 
