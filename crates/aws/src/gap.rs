@@ -78,7 +78,7 @@ impl Gap<'_> {
 /// A revision, if it is ACTIVE.
 pub(crate) async fn active(ecs: &Ecs, family: &Family, number: u64) -> Result<Option<TaskDefinition>, Error> {
     let definition = ecs.describe(&format!("{family}:{number}")).await?;
-    Ok(definition.filter(|definition| definition.described().status.as_deref() == Some("ACTIVE")))
+    Ok(definition.filter(|definition| definition.described().is_active()))
 }
 
 /// What somebody wants to have run: the definition without what was injected, and what it asks for, be it by a tag.

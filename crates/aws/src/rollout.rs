@@ -75,8 +75,7 @@ struct View {
 impl View {
     /// That, in the place of what was decided.
     fn holds(&self, state: ServiceState, reason: RolloutReason, words: &str, deed: Deed) -> Decided {
-        let message = format!("{} {words}", reason.meaning()).trim_end().to_owned();
-        Decided { state, reason, message, deed, history: self.decided.history.clone() }
+        Decided::with_words(state, reason, words, deed, &self.decided.history)
     }
 }
 
@@ -134,9 +133,7 @@ impl Reconciler {
                 Err(error) => return Err(error),
             }
         }
-        let mut report = ServiceReport::without_decision(service.arn().as_str(), "nothing");
-        (report.reason, report.again_in_seconds) = (Some(RolloutReason::Contended), Some(SOON));
-        Ok(report)
+        Ok(waits(service, RolloutReason::Contended, SOON))
     }
 
     /// Whether anything may be written.
@@ -185,8 +182,7 @@ impl Reconciler {
             && !self.writes(action)
             && let Some(reason) = self.is_no_replacement(wanted, &standing).await?
         {
-            let (state, message) = (ServiceState::Left, reason.meaning().to_owned());
-            decided = Decided { state, reason, message, deed: Deed::Nothing, history: decided.history };
+            decided = Decided::with_words(ServiceState::Left, reason, "", Deed::Nothing, &decided.history);
         }
         let (label, reason) = (decided.state.label(), decided.reason.label());
         tracing::debug!(service = service.arn().as_str(), state = label, reason, "decided");
@@ -223,9 +219,7 @@ impl Reconciler {
         (kept, outcome): (Decided, &'static str),
     ) -> Result<Option<ServiceReport>, Error> {
         let (waiting, contended) = (ServiceState::Waiting, RolloutReason::Contended);
-        let history = kept.history.clone();
-        let message = contended.meaning().to_owned();
-        let given = Decided { state: waiting, reason: contended, message, deed: Deed::Again(SOON), history };
+        let given = Decided::with_words(waiting, contended, "", Deed::Again(SOON), &kept.history);
         if view.standing.switch.paused {
             // It is not noted, so that whoever looks next finds it again.
             let held = Decided { reason: RolloutReason::Paused, deed: Deed::Nothing, ..given };
@@ -407,7 +401,11 @@ fn untouched(service: &ServiceRef, decided: &Decided, action: RolloutAction) -> 
 /// What is told where AWS wants to be left alone.
 async fn throttled(service: &ServiceRef, table: &Table) -> ServiceReport {
     table.slow_down().await;
-    let mut report = ServiceReport::without_decision(service.arn().as_str(), "nothing");
-    (report.reason, report.again_in_seconds) = (Some(RolloutReason::Throttled), Some(SLOW));
-    report
+    waits(service, RolloutReason::Throttled, SLOW)
+}
+
+/// What is told where nothing was decided, and it is looked at again after so many seconds.
+fn waits(service: &ServiceRef, reason: RolloutReason, seconds: u32) -> ServiceReport {
+    let report = ServiceReport::without_decision(service.arn().as_str(), "nothing");
+    ServiceReport { reason: Some(reason), again_in_seconds: Some(seconds), ..report }
 }

@@ -11,7 +11,7 @@ use aws_sdk_ecs::types::{
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Arn;
 use ecs_sidecar_core::names;
-use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Move, Service};
+use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Move, Service, UNEXPLAINED};
 use std::cmp::Reverse;
 use std::fmt;
 use std::str::FromStr;
@@ -210,7 +210,7 @@ impl Services {
         for deployment in deployments.iter().filter(|deployment| is_back(deployment) && is_recent(deployment)) {
             let Some(target) = deployment.target_service_revision_arn() else { continue };
             if self.task_definition(target).await?.as_ref() == Some(revision) {
-                let words = deployment.status_reason().unwrap_or("ECS does not say why.");
+                let words = deployment.status_reason().unwrap_or(UNEXPLAINED);
                 return Ok(Some(words.to_owned()));
             }
         }

@@ -53,6 +53,13 @@ pub struct Described {
     pub registered_at: Option<u64>,
 }
 
+impl Described {
+    /// Whether ECS says that the revision is ACTIVE.
+    pub fn is_active(&self) -> bool {
+        self.status.as_deref() == Some("ACTIVE")
+    }
+}
+
 /// How a task's containers reach the network.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum NetworkMode {

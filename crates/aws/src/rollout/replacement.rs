@@ -24,7 +24,7 @@ impl Reconciler {
         let (successor, pins) = (succeeds(service, row), &service.task_definition);
         let (Successor::Pending, Some(pins)) = (&successor, pins) else { return Ok(successor) };
         let pinned = self.clients().ecs.describe(pins.as_str()).await?;
-        Ok(if pinned.is_some_and(|pinned| is_active(&pinned)) { successor } else { Successor::None })
+        Ok(if pinned.is_some_and(|pinned| pinned.described().is_active()) { successor } else { Successor::None })
     }
 
     /// Why a revision is no replacement of another one, if it is none.
@@ -37,7 +37,7 @@ impl Reconciler {
         let (from, to) = try_join(ecs.describe(wanted.from.as_str()), ecs.describe(wanted.to.as_str())).await?;
         let (Some(from), Some(to)) = (from, to) else { return Ok(Some(RolloutReason::TargetGone)) };
         let ours = gap::registrar(&to, &self.clients().role) == Registrar::Operator;
-        if !ours || !is_active(&to) {
+        if !ours || !to.described().is_active() {
             return Ok(Some(RolloutReason::TargetGone));
         }
         // The family's row tells of the newest revision, which may be another policy's, or nobody's.
@@ -75,10 +75,6 @@ pub(super) fn policy_allows(standing: &Standing, row: Option<&Row>) -> bool {
     let policy = row.and_then(|row| row.told.policy.as_deref());
     let policy = policy.and_then(|name| standing.plan.policies.iter().find(|policy| policy.name() == name));
     policy.is_none_or(|policy| policy.spec.rollout.services)
-}
-
-fn is_active(definition: &TaskDefinition) -> bool {
-    definition.described().status.as_deref() == Some("ACTIVE")
 }
 
 /// What a definition's owner wrote of it, in a form that can be compared.

@@ -23,6 +23,9 @@ pub const SET_BACKS: usize = 3;
 /// The time within which set-backs count, in seconds: a week, so that a pipeline that runs once a day is noticed.
 pub const SET_BACK_WINDOW: u64 = 7 * 24 * 3600;
 
+/// What is told where ECS gives no words.
+pub const UNEXPLAINED: &str = "ECS does not say why.";
+
 /// After how many seconds a deployment is looked at again, should its event not come.
 pub const DEPLOYING_AGAIN: u32 = 900;
 
@@ -217,6 +220,13 @@ impl serde::Serialize for ServiceState {
     }
 }
 
+impl Deployment {
+    /// ECS's words on how far it came.
+    fn words(&self) -> &str {
+        self.because.as_deref().unwrap_or(UNEXPLAINED)
+    }
+}
+
 impl Service {
     /// The deployment that it is to become.
     fn primary(&self) -> Option<&Deployment> {
@@ -228,7 +238,7 @@ impl Service {
         let of = |deployment: &&Deployment| deployment.task_definition.as_ref() == Some(revision);
         let failed =
             self.deployments.iter().filter(of).find(|deployment| deployment.state == DeploymentState::Failed)?;
-        Some(failed.because.clone().unwrap_or_else(|| "ECS does not say why.".to_owned()))
+        Some(failed.words().to_owned())
     }
 
     /// Whether a deployment is under way: ECS then has more than one, or says so of the only one. One that ECS gave up
@@ -243,7 +253,13 @@ impl Service {
 impl Decided {
     /// That, for a reason which needs no particulars.
     fn new(state: ServiceState, reason: RolloutReason, deed: Deed, history: &History) -> Self {
-        Self { state, reason, message: reason.meaning().to_owned(), deed, history: history.clone() }
+        Self::with_words(state, reason, "", deed, history)
+    }
+
+    /// That, for a reason and with what was said of it.
+    pub fn with_words(state: ServiceState, reason: RolloutReason, words: &str, deed: Deed, history: &History) -> Self {
+        let message = format!("{} {words}", reason.meaning()).trim_end().to_owned();
+        Self { state, reason, message, deed, history: history.clone() }
     }
 }
 
@@ -271,8 +287,12 @@ impl History {
     /// The same, so that its last move may be tried again. That one is over: how it ended is not asked again.
     #[must_use]
     pub fn forgiven(&self) -> Self {
-        let last = self.last.clone().map(|last| Move { confirmed: false, ..last });
-        Self { last, ended: None, set_backs: Vec::new(), ..self.clone() }
+        Self { ended: None, set_backs: Vec::new(), ..self.over() }
+    }
+
+    /// The same once the last move is over: what follows is another one.
+    fn over(&self) -> Self {
+        Self { last: self.last.clone().map(|last| Move { confirmed: false, ..last }), ..self.clone() }
     }
 }
 
@@ -343,8 +363,7 @@ fn after_move(service: &Service, before: &History, last: &Move, successor: &Succ
         }
         (_, Successor::Revision(_)) => return None,
         (Some(failed), Successor::Pending | Successor::None) => {
-            let words = failed.because.as_deref().unwrap_or("ECS does not say why.");
-            return Some(quarantined(&history, &Ended::new(RolloutReason::DeploymentFailed, words)));
+            return Some(quarantined(&history, &Ended::new(RolloutReason::DeploymentFailed, failed.words())));
         }
         (None, Successor::Pending | Successor::None) => (ServiceState::Current, RolloutReason::Moved, Deed::Nothing),
     };
@@ -370,17 +389,13 @@ fn set_back(before: &History, now: u64) -> History {
     set_backs.retain(|at| at.abs_diff(now) < SET_BACK_WINDOW);
     // Each is another one, however soon after the one before.
     set_backs.push(set_backs.last().map_or(now, |last| now.max(last + 1)));
-    // The move is over: what follows is another one.
-    let last = before.last.clone().map(|last| Move { confirmed: false, ..last });
-    History { set_backs, last, ..before.clone() }
+    History { set_backs, ..before.over() }
 }
 
 /// The last move ended badly.
 fn quarantined(history: &History, ended: &Ended) -> Decided {
-    let Ended { reason, words } = ended;
-    let message = format!("{} {words}", reason.meaning()).trim_end().to_owned();
     let history = History { ended: Some(ended.clone()), ..history.clone() };
-    Decided { state: ServiceState::Quarantined, reason: *reason, message, deed: Deed::Nothing, history }
+    Decided::with_words(ServiceState::Quarantined, ended.reason, &ended.words, Deed::Nothing, &history)
 }
 
 /// Who sets the service back, and what he can do about it.
