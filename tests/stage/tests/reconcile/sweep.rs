@@ -1,9 +1,9 @@
 //! The sweep, from a wake-up to the last family: what it costs, what it survives, and at which pace it goes.
 
-use crate::machine::{Machine, family, name};
-use crate::stage::{at_call, die, revision_of};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::state::State;
+use ecs_sidecar_stage::machine::{Machine, family, name};
+use ecs_sidecar_stage::stage::{at_call, die, revision_of};
 use ecs_sidecar_tests::{Fault, Service, ServiceError, World};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -14,7 +14,7 @@ use std::time::Duration;
 const HOUR: Duration = Duration::from_secs(3600);
 
 fn preset(changes: &[(&str, &str)]) -> String {
-    let preset = include_str!("../../../crates/core/presets/xray-daemon.yaml").to_owned();
+    let preset = include_str!("../../../../crates/core/presets/xray-daemon.yaml").to_owned();
     changes.iter().fold(preset, |text, (from, to)| {
         assert!(text.contains(from), "{from}");
         text.replacen(from, to, 1)
@@ -145,7 +145,7 @@ async fn a_family_that_cannot_be_cleaned_keeps_its_deleted_policy_and_says_why()
     let newest = machine.stage.world.newest_active(&name(1)).unwrap();
     let edited = newest.text.replace("\"memoryReservation\":256", "\"memoryReservation\":300");
     assert_ne!(edited, newest.text);
-    let definition = crate::stage::parsed(&newest);
+    let definition = ecs_sidecar_stage::stage::parsed(&newest);
     let edited = definition.text().replace("\"memoryReservation\":256", "\"memoryReservation\":300");
     machine.stage.world.register(&edited).unwrap();
     let stored = table.policy("traces").await.unwrap().unwrap();

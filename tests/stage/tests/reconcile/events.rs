@@ -1,8 +1,8 @@
 //! Invocations of the function: events, batches, people.
 
-use crate::stage::{ACCOUNT, LOOK, OPERATOR, REGION, Stage, lines, revision_arn, web};
 use ecs_sidecar_host::Invocation;
 use ecs_sidecar_reconcile::Handler;
+use ecs_sidecar_stage::stage::{ACCOUNT, LOOK, OPERATOR, REGION, Stage, lines, revision_arn, web};
 use ecs_sidecar_tests::{Fault, ServiceError};
 use serde_json::{Value, json};
 

@@ -1,10 +1,10 @@
 //! Others who register and deregister at the same time. ECS has no compare-and-swap, so the order of numbers decides.
 
-use crate::scenes::{Scene, TEXTS, work};
-use crate::stage::{SESSION, Stage, at_call, at_first, parsed, revision_arn, web};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_stage::scenes::{Scene, TEXTS, work};
+use ecs_sidecar_stage::stage::{SESSION, Stage, at_call, at_first, parsed, revision_arn, web};
 use ecs_sidecar_tests::{Fault, ServiceError, World};
 use std::sync::atomic::Ordering;
 

@@ -1,10 +1,10 @@
 //! Answers that nobody saw, and failures that prove something or nothing.
 
-use crate::scenes::{Scene, newer_policy};
-use crate::stage::{Stage, at_call, at_first, die, revision_arn, web, web_on_instances};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_stage::scenes::{Scene, newer_policy};
+use ecs_sidecar_stage::stage::{Stage, at_call, at_first, die, revision_arn, web, web_on_instances};
 use ecs_sidecar_tests::{Fault, ServiceError};
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;

@@ -1,10 +1,10 @@
 //! Services are led to what was patched for them: which ones, when, and that nothing else of them changes.
 
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop};
-use crate::stage::{revision_arn, web};
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
+use ecs_sidecar_stage::shop::{DEPLOYER, HOUR, Shop};
+use ecs_sidecar_stage::stage::{revision_arn, web};
 use ecs_sidecar_tests::Caller;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -104,8 +104,8 @@ async fn without_the_setting_services_are_not_even_looked_at() {
 /// Why each of them is left as it is, and the message says so.
 #[tokio::test]
 async fn what_ecs_or_its_owner_does_not_let_us_move_is_left_with_the_reason() {
-    let without =
-        include_str!("../../../crates/core/presets/xray-daemon.yaml").to_owned() + "  rollout: { services: false }\n";
+    let without = include_str!("../../../../crates/core/presets/xray-daemon.yaml").to_owned()
+        + "  rollout: { services: false }\n";
     let tags = json!([{ "key": "ecs-sidecar/rollout", "value": "false" }]);
     for (reason, policy, more) in [
         (RolloutReason::CodeDeploy, "", json!({ "deploymentController": { "type": "CODE_DEPLOY" } })),
@@ -214,7 +214,7 @@ async fn outside_of_the_window_it_waits_until_that_opens() {
 #[tokio::test]
 async fn a_policy_that_changes_or_goes_leads_services_on() {
     let preset =
-        include_str!("../../../crates/core/presets/xray-daemon.yaml").replace("name: xray-daemon", "name: traces");
+        include_str!("../../../../crates/core/presets/xray-daemon.yaml").replace("name: xray-daemon", "name: traces");
     let newer = preset.replace("updates: onNextRegistration", "updates: now").replace("\"64\"", "\"32\"");
     let mut shop = Shop::with(&[(settings::POLICY, "none")], &json!({}));
     let table = shop.stage().table();

@@ -1,10 +1,10 @@
 //! Moves while things go wrong, and what is no replacement whatever the table says.
 
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop, number_of};
-use crate::stage::{SESSION, at_call, at_first, die, parsed, revision_arn, web};
 use ecs_sidecar_aws::Deadline;
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
+use ecs_sidecar_stage::shop::{DEPLOYER, HOUR, Shop, number_of};
+use ecs_sidecar_stage::stage::{SESSION, at_call, at_first, die, parsed, revision_arn, web};
 use ecs_sidecar_tests::{Caller, Fault, RevisionView, ServiceError, World};
 use serde_json::{Value, json};
 use std::time::Duration;

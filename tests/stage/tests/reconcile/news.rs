@@ -1,8 +1,8 @@
 //! The operator's own events: one for each change of a family, and none for anything else.
 
-use crate::stage::{Stage, revision_arn, web};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_stage::stage::{Stage, revision_arn, web};
 use ecs_sidecar_tests::Service;
 use serde_json::{Value, json};
 

@@ -1,13 +1,13 @@
 //! Services in situations that nobody plans for: revisions that are gone, services that come back, clocks that are wrong,
 //! items that nobody can read.
 
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop, service};
-use crate::stage::{revision_arn, web};
 use ecs_sidecar_aws::breaker::TOO_MANY;
 use ecs_sidecar_aws::rollout::RolloutAction;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::policy::PRESETS;
 use ecs_sidecar_core::rollout::{RolloutReason, SET_BACKS, ServiceState};
+use ecs_sidecar_stage::shop::{DEPLOYER, HOUR, Shop, service};
+use ecs_sidecar_stage::stage::{revision_arn, web};
 use ecs_sidecar_tests::{Caller, StoppedContainer, StoppedTask};
 use serde_json::{Value, json};
 use std::time::Duration;

@@ -1,9 +1,9 @@
 //! The cases once more, through the function's own code: a definition is registered, and the family reconciled.
 
-use crate::stage::{self, Stage, parsed};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::receipt::{self, Receipt};
+use ecs_sidecar_stage::stage::{self, Stage, parsed};
 use ecs_sidecar_tests::World;
 use ecs_sidecar_tests::cases::{self, AskedWord, Case, ImageTold, RoleTold, Seen};
 

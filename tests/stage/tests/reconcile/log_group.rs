@@ -1,9 +1,9 @@
 //! The log group that a sidecar logs to is there before the task.
 
-use crate::stage::{ACCOUNT, REGION, Stage, at_first, web};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_stage::stage::{ACCOUNT, REGION, Stage, at_first, web};
 use ecs_sidecar_tests::Fault;
 use serde_json::{Value, json};
 

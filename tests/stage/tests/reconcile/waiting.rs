@@ -1,12 +1,12 @@
 //! One warmer for an image at a time: the others wait, and what waits comes back.
 
-use crate::registry::Scene;
-use crate::stage::{ACCOUNT, REGION, at_call, die, web};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Reconciler, Urgency, settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_host::Invocation;
 use ecs_sidecar_reconcile::Handler;
+use ecs_sidecar_stage::registry::Scene;
+use ecs_sidecar_stage::stage::{ACCOUNT, REGION, at_call, die, web};
 use ecs_sidecar_tests::{Fault, Mishap, Pull, ServiceError};
 use futures_util::FutureExt as _;
 use serde_json::{Value, json};

@@ -1,13 +1,13 @@
 //! The breaker: tasks that stop because of an injected container stop the operator, and nothing else does.
 
-use crate::machine::{Machine, name};
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop, number_of};
-use crate::stage::{at_first, parsed, revision_arn, web};
 use ecs_sidecar_aws::news::BREAKER_DETAIL_TYPE;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::names;
 use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
 use ecs_sidecar_core::state::State;
+use ecs_sidecar_stage::machine::{Machine, name};
+use ecs_sidecar_stage::shop::{DEPLOYER, HOUR, Shop, number_of};
+use ecs_sidecar_stage::stage::{at_first, parsed, revision_arn, web};
 use ecs_sidecar_tests::{Caller, Fault, StoppedContainer, StoppedTask, World};
 use serde_json::{Value, json};
 use std::time::Duration;

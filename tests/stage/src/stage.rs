@@ -14,15 +14,21 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-pub(crate) const ACCOUNT: &str = "111122223333";
-pub(crate) const REGION: &str = "eu-west-1";
-pub(crate) const OPERATOR: &str = "arn:aws:iam::111122223333:role/stack/operator";
-pub(crate) const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/operator/reconcile";
-pub(crate) const IMAGE: &str = "ecr-public/xray/aws-xray-daemon";
-pub(crate) const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
+/// The account of the stage.
+pub const ACCOUNT: &str = "111122223333";
+/// Its Region.
+pub const REGION: &str = "eu-west-1";
+/// The role of the function.
+pub const OPERATOR: &str = "arn:aws:iam::111122223333:role/stack/operator";
+/// The session of that role in which the function runs.
+pub const SESSION: &str = "arn:aws:sts::111122223333:assumed-role/operator/reconcile";
+/// The repository in which the daemon's image is cached.
+pub const IMAGE: &str = "ecr-public/xray/aws-xray-daemon";
+/// What the task role gets.
+pub const TRACES: &str = "arn:aws:iam::aws:policy/AWSXRayDaemonWriteAccess";
 
 /// What the reads of a reconcile are, with nothing remembered.
-pub(crate) const LOOK: [&str; 9] = [
+pub const LOOK: [&str; 9] = [
     "DescribeTaskDefinition web",
     "ListTaskDefinitions web",
     "DescribePullThroughCacheRules ",
@@ -35,17 +41,20 @@ pub(crate) const LOOK: [&str; 9] = [
     "ListAttachedRolePolicies execution",
 ];
 
-pub(crate) struct Stage {
+/// A function before a world.
+pub struct Stage {
     /// As a developer sees it.
-    pub(crate) world: World,
-    pub(crate) reconciler: Reconciler,
-    pub(crate) execution_policy: String,
+    pub world: World,
+    /// The function's inside.
+    pub reconciler: Reconciler,
+    /// ARN of the policy that execution roles get.
+    pub execution_policy: String,
     deployment: Deployment,
 }
 
 /// A function's variables, of which any number of functions can be started.
 #[derive(Clone)]
-pub(crate) struct Deployment(Vec<(String, String)>);
+pub struct Deployment(Vec<(String, String)>);
 
 impl Deployment {
     fn start(&self, world: &World) -> Reconciler {
@@ -54,7 +63,7 @@ impl Deployment {
     }
 
     /// Runs a whole reconcile of another function, as it may happen between any two calls of this one.
-    pub(crate) fn reconcile_elsewhere(&self, world: &World) {
+    pub fn reconcile_elsewhere(&self, world: &World) {
         let other = self.start(world);
         elsewhere(async move {
             let family = "web".parse().unwrap();
@@ -63,7 +72,7 @@ impl Deployment {
     }
 
     /// The same for a look at a service, named by its ARN.
-    pub(crate) fn roll_out_elsewhere(&self, world: &World, service: &str) {
+    pub fn roll_out_elsewhere(&self, world: &World, service: &str) {
         let (other, service) = (self.start(world), service.parse().unwrap());
         elsewhere(async move {
             other.roll_out(&service, None, RolloutAction::Move, Deadline::none()).await.unwrap();
@@ -77,14 +86,20 @@ fn elsewhere(work: impl Future<Output = ()> + Send + 'static) {
     std::thread::spawn(move || runtime().block_on(work)).join().unwrap();
 }
 
+impl Default for Stage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Stage {
     /// Roles, image, policies; no family yet.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(&[])
     }
 
     /// The same with other variables for the function.
-    pub(crate) fn with(variables: &[(&str, &str)]) -> Self {
+    pub fn with(variables: &[(&str, &str)]) -> Self {
         let world = World::new();
         world.add_role("app/web");
         world.add_role("execution");
@@ -95,7 +110,7 @@ impl Stage {
 
     /// Roles and policies, but no image; what upstream has, the registry fetches. The function has a table and may do
     /// all that the stack can let it do.
-    pub(crate) fn with_empty_cache(variables: &[(&str, &str)]) -> Self {
+    pub fn with_empty_cache(variables: &[(&str, &str)]) -> Self {
         let world = World::new();
         world.add_role("app/web");
         world.add_role("execution");
@@ -107,7 +122,7 @@ impl Stage {
     }
 
     /// Nothing but a reconciler.
-    pub(crate) fn bare(variables: &[(&str, &str)]) -> Self {
+    pub fn bare(variables: &[(&str, &str)]) -> Self {
         Self::around(World::new(), String::new(), variables)
     }
 
@@ -118,12 +133,12 @@ impl Stage {
     }
 
     /// The same world with a function that has other variables.
-    pub(crate) fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
+    pub fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
         Self::around(self.world, self.execution_policy, variables)
     }
 
     /// Roles, image and policies as [`Stage::new`] has them, and the operator's table.
-    pub(crate) fn with_table(variables: &[(&str, &str)]) -> Self {
+    pub fn with_table(variables: &[(&str, &str)]) -> Self {
         let variables: Vec<(&str, &str)> = variables.iter().copied().chain([(settings::TABLE, "operator")]).collect();
         let stage = Self::with(&variables);
         stage.world.add_table("operator");
@@ -131,36 +146,36 @@ impl Stage {
     }
 
     /// The items of a kind in the operator's table.
-    pub(crate) fn items_of(&self, kind: &str) -> Vec<String> {
+    pub fn items_of(&self, kind: &str) -> Vec<String> {
         let mut items = self.world.items("operator");
         items.retain(|item| item.contains(&format!("\"kind\":{{\"S\":\"{kind}\"}}")));
         items
     }
 
     /// The operator's own view of the world.
-    pub(crate) fn session_config(&self) -> SdkConfig {
+    pub fn session_config(&self) -> SdkConfig {
         self.world.as_principal(SESSION).sdk_config()
     }
 
     /// The operator's table, as a person uses it.
-    pub(crate) fn table(&self) -> Table {
+    pub fn table(&self) -> Table {
         Table::new(&self.world.sdk_config(), "operator".to_owned())
     }
 
     /// The row of `web`.
-    pub(crate) async fn row(&self) -> Row {
+    pub async fn row(&self) -> Row {
         self.table().row(&"web".parse().unwrap()).await.unwrap()
     }
 
     /// And the family `web`, which asks for a sidecar.
-    pub(crate) fn with_web() -> Self {
+    pub fn with_web() -> Self {
         let stage = Self::new();
         stage.world.register(&web("1")).unwrap();
         stage
     }
 
     /// And the family patched already.
-    pub(crate) async fn with_patched_web() -> Self {
+    pub async fn with_patched_web() -> Self {
         let stage = Self::with_web();
         stage.reconcile().await;
         stage.world.forget_calls();
@@ -168,24 +183,24 @@ impl Stage {
     }
 
     /// A world of its own that is as this one is now, with a function of the same variables.
-    pub(crate) fn fork(&self) -> Self {
+    pub fn fork(&self) -> Self {
         let (world, deployment) = (self.world.fork(), self.deployment.clone());
         let reconciler = deployment.start(&world);
         Self { world, reconciler, execution_policy: self.execution_policy.clone(), deployment }
     }
 
     /// A further function, freshly started, which remembers nothing.
-    pub(crate) fn another(&self) -> Reconciler {
+    pub fn another(&self) -> Reconciler {
         self.deployment.start(&self.world)
     }
 
     /// What further functions are started from.
-    pub(crate) fn deployment(&self) -> Deployment {
+    pub fn deployment(&self) -> Deployment {
         self.deployment.clone()
     }
 
     /// Reconciles with a function that is started just for it, and then once more: there is nothing left to write.
-    pub(crate) async fn finish_afresh(&self, about: &str) {
+    pub async fn finish_afresh(&self, about: &str) {
         let (fresh, family) = (self.another(), "web".parse().unwrap());
         fresh.reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap();
         let written = self.world.revisions("web");
@@ -194,33 +209,35 @@ impl Stage {
     }
 
     /// Reconciles with a function that is started just for it.
-    pub(crate) async fn reconcile_afresh(&self) -> Report {
+    pub async fn reconcile_afresh(&self) -> Report {
         let family = "web".parse().unwrap();
         self.another().reconcile(&family, ReconcileAction::Reconcile, Urgency::Event, Deadline::none()).await.unwrap()
     }
 
     /// What further functions are started with.
-    pub(crate) fn another_settings(&self) -> Settings {
+    pub fn another_settings(&self) -> Settings {
         self.another().settings().clone()
     }
 
     /// The same with other variables.
-    pub(crate) fn another_with(&self, variables: &[(&str, &str)]) -> Reconciler {
+    pub fn another_with(&self, variables: &[(&str, &str)]) -> Reconciler {
         reconciler(&self.world, variables)
     }
 
-    pub(crate) async fn reconcile(&self) -> Report {
+    /// Reconciles the family `web`, as an event has it done.
+    pub async fn reconcile(&self) -> Report {
         self.try_reconcile().await.unwrap()
     }
 
-    pub(crate) async fn try_reconcile(&self) -> Result<Report, Error> {
+    /// The same where it may fail.
+    pub async fn try_reconcile(&self) -> Result<Report, Error> {
         self.reconciler
             .reconcile(&"web".parse().unwrap(), ReconcileAction::Reconcile, Urgency::Event, Deadline::none())
             .await
     }
 
     /// The calls since the last look, sorted: those that run side by side have no order.
-    pub(crate) fn take_calls(&self) -> Vec<String> {
+    pub fn take_calls(&self) -> Vec<String> {
         let mut lines = self.world.call_lines();
         self.world.forget_calls();
         lines.sort();
@@ -228,18 +245,18 @@ impl Stage {
     }
 
     /// Whether any revision was registered or deregistered since the last look.
-    pub(crate) fn wrote(&self) -> bool {
+    pub fn wrote(&self) -> bool {
         self.world.call_lines().iter().any(|line| line.starts_with("RegisterTask") || line.starts_with("Deregister"))
     }
 
     /// Numbers of the ACTIVE revisions of `web`.
-    pub(crate) fn active(&self) -> Vec<u64> {
+    pub fn active(&self) -> Vec<u64> {
         let active = |view: &RevisionView| view.status == Status::Active;
         self.world.revisions("web").iter().filter(|view| active(view)).map(|view| view.number).collect()
     }
 
     /// ACTIVE revisions of `web` that are ours.
-    pub(crate) fn patched(&self) -> Vec<(u64, Receipt)> {
+    pub fn patched(&self) -> Vec<(u64, Receipt)> {
         let revisions = self.world.revisions("web");
         let active = revisions.iter().filter(|view| view.status == Status::Active);
         active.filter_map(|view| Some((view.number, receipt::ours(&parsed(view))?))).collect()
@@ -247,7 +264,7 @@ impl Stage {
 
     /// That the newest revision is a patch of revision `source`, and the only one.
     #[track_caller]
-    pub(crate) fn assert_newest_patches(&self, source: u64) {
+    pub fn assert_newest_patches(&self, source: u64) {
         let patched = self.patched();
         let newest = self.world.newest_active("web").unwrap();
         let [(number, receipt)] = patched.as_slice() else { panic!("patched: {patched:?}") };
@@ -278,7 +295,7 @@ fn reconciler(world: &World, variables: &[(&str, &str)]) -> Reconciler {
 }
 
 /// A registration of `web` that asks for a sidecar, with a member that nobody has heard of.
-pub(crate) fn web(version: &str) -> String {
+pub fn web(version: &str) -> String {
     json!({
         "family": "web",
         "networkMode": "awsvpc",
@@ -301,27 +318,29 @@ pub(crate) fn web(version: &str) -> String {
 }
 
 /// The same for container instances.
-pub(crate) fn web_on_instances() -> String {
+pub fn web_on_instances() -> String {
     let mut web: Value = serde_json::from_str(&web("1")).unwrap();
     web["requiresCompatibilities"] = json!(["EC2"]);
     web.to_string()
 }
 
-pub(crate) fn revision_arn(number: u64) -> String {
+/// ARN of a revision of the family `web`.
+pub fn revision_arn(number: u64) -> String {
     revision_of("web", number)
 }
 
-pub(crate) fn revision_of(family: &str, number: u64) -> String {
+/// ARN of a revision.
+pub fn revision_of(family: &str, number: u64) -> String {
     format!("arn:aws:ecs:{REGION}:{ACCOUNT}:task-definition/{family}:{number}")
 }
 
 /// A revision with what Describe says of it.
-pub(crate) fn parsed(view: &RevisionView) -> TaskDefinition {
+pub fn parsed(view: &RevisionView) -> TaskDefinition {
     TaskDefinition::parse(&format!("{{\"taskDefinition\":{},\"tags\":{}}}", view.text, view.tags)).unwrap()
 }
 
 /// Does something to the n-th call from now on, counting from 0. What is answered tells whether there was one.
-pub(crate) fn at_call(world: &World, index: usize, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> Reached {
+pub fn at_call(world: &World, index: usize, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) -> Reached {
     let counter = AtomicUsize::new(0);
     let reached = Reached(Arc::new(AtomicBool::new(false)));
     let there = reached.clone();
@@ -337,21 +356,22 @@ pub(crate) fn at_call(world: &World, index: usize, deed: impl Fn(&Call) -> Fault
 
 /// Whether a call was made.
 #[derive(Clone)]
-pub(crate) struct Reached(Arc<AtomicBool>);
+pub struct Reached(Arc<AtomicBool>);
 
 impl Reached {
-    pub(crate) fn get(&self) -> bool {
+    /// Whether it was.
+    pub fn get(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 }
 
 /// Unwinds without a word; what was done until then is all that was done.
-pub(crate) fn die(_: &World) {
+pub fn die(_: &World) {
     std::panic::resume_unwind(Box::new("the worker is dead"));
 }
 
 /// Does something to the first call of that operation.
-pub(crate) fn at_first(world: &World, operation: &'static str, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
+pub fn at_first(world: &World, operation: &'static str, deed: impl Fn(&Call) -> Fault + Send + Sync + 'static) {
     let done = AtomicBool::new(false);
     world.on_call(move |call| {
         let first = call.operation == operation && !done.swap(true, Ordering::Relaxed);
@@ -360,7 +380,7 @@ pub(crate) fn at_first(world: &World, operation: &'static str, deed: impl Fn(&Ca
 }
 
 /// The lines, with more of them, in the order in which [`Stage::take_calls`] answers them.
-pub(crate) fn lines(some: &[&str], more: &[&str]) -> Vec<String> {
+pub fn lines(some: &[&str], more: &[&str]) -> Vec<String> {
     let mut lines: Vec<String> = some.iter().chain(more).map(|line| (*line).to_owned()).collect();
     lines.sort();
     lines

@@ -1,10 +1,10 @@
 //! What is pinned, and what makes it outdated.
 
-use crate::registry::{DAEMON, PUBLIC, Scene, pinned, preset, reference};
-use crate::stage::{ACCOUNT, IMAGE, web};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_stage::registry::{DAEMON, PUBLIC, Scene, pinned, preset, reference};
+use ecs_sidecar_stage::stage::{ACCOUNT, IMAGE, web};
 use ecs_sidecar_tests::{Image, Mishap};
 use std::time::Duration;
 

@@ -1,10 +1,10 @@
 //! The image is fetched before anything refers to it: by which rule, how far, and what may go wrong on the way.
 
-use crate::registry::{DAEMON, PUBLIC, Scene, blobs_of, pinned, preset, reference};
-use crate::stage::{IMAGE, at_first, web};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
+use ecs_sidecar_stage::registry::{DAEMON, PUBLIC, Scene, blobs_of, pinned, preset, reference};
+use ecs_sidecar_stage::stage::{IMAGE, at_first, web};
 use ecs_sidecar_tests::{Fault, Image, Mishap, Pull, ServiceError, World};
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -12,25 +12,27 @@ use ecs_sidecar_tests::{Call, Caller, DeploymentNotice, Outcome};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-pub(crate) const HOUR: Duration = Duration::from_secs(3600);
+/// An hour.
+pub const HOUR: Duration = Duration::from_secs(3600);
 
 /// The role of a pipeline.
-pub(crate) const DEPLOYER: &str = "arn:aws:iam::111122223333:role/ci/deployer";
+pub const DEPLOYER: &str = "arn:aws:iam::111122223333:role/ci/deployer";
 
 /// What a stack says that moves services, and tells what becomes of them.
 const ON: [(&str, &str); 2] = [(settings::ROLLOUT_SERVICES, "true"), (settings::EVENT_BUS, "default")];
 
 /// A machine, and the service `web` of the cluster `shop`, which runs revision 1 of the family `web`.
-pub(crate) struct Shop {
-    pub(crate) machine: Machine,
+pub struct Shop {
+    /// Its functions and the world.
+    pub machine: Machine,
     /// ARN of the service.
-    pub(crate) web: String,
+    pub web: String,
     /// ARNs of all services, that one included.
-    pub(crate) services: Vec<String>,
+    pub services: Vec<String>,
 }
 
 /// A service of the cluster `shop`, with other members beside or in place of its own.
-pub(crate) fn service(name: &str, more: &Value) -> String {
+pub fn service(name: &str, more: &Value) -> String {
     let mut service = json!({
         "cluster": "shop", "serviceName": name, "taskDefinition": "web:1", "desiredCount": 2,
         "deploymentConfiguration": { "deploymentCircuitBreaker": { "enable": true, "rollback": true } },
@@ -42,20 +44,26 @@ pub(crate) fn service(name: &str, more: &Value) -> String {
     service.to_string()
 }
 
+impl Default for Shop {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl Shop {
     /// The service has been running for a while; nobody has looked at its family.
-    pub(crate) fn new() -> Self {
+    pub fn new() -> Self {
         Self::with(&[], &json!({}))
     }
 
     /// The same with other variables for the functions, and other members of the service.
-    pub(crate) fn with(variables: &[(&str, &str)], more: &Value) -> Self {
+    pub fn with(variables: &[(&str, &str)], more: &Value) -> Self {
         let variables: Vec<_> = variables.iter().copied().chain(ON).collect();
         Self::of(Machine::new(&variables), more)
     }
 
     /// The same without a word of services in the stack.
-    pub(crate) fn without_rollout() -> Self {
+    pub fn without_rollout() -> Self {
         Self::of(Machine::new(&[]), &json!({}))
     }
 
@@ -68,7 +76,7 @@ impl Shop {
     }
 
     /// Another service, in a cluster that may have to be made, has been running revision 1 for a while. Answers its ARN.
-    pub(crate) fn add(&mut self, cluster: &str, name: &str, more: &Value) -> String {
+    pub fn add(&mut self, cluster: &str, name: &str, more: &Value) -> String {
         let world = &self.machine.stage.world;
         world.add_cluster(cluster);
         let mut asked: Value = serde_json::from_str(&service(name, more)).unwrap();
@@ -80,11 +88,12 @@ impl Shop {
     }
 
     /// The family was patched: revision 2.
-    pub(crate) async fn patched() -> Self {
+    pub async fn patched() -> Self {
         Self::patched_with(&[], &json!({})).await
     }
 
-    pub(crate) async fn patched_with(variables: &[(&str, &str)], more: &Value) -> Self {
+    /// The same with other variables for the functions, and other members of the service.
+    pub async fn patched_with(variables: &[(&str, &str)], more: &Value) -> Self {
         let shop = Self::with(variables, more);
         shop.stage().reconcile().await;
         assert_eq!(shop.stage().active(), [1, 2]);
@@ -93,7 +102,7 @@ impl Shop {
     }
 
     /// The service was moved to revision 2 already.
-    pub(crate) async fn moved() -> Self {
+    pub async fn moved() -> Self {
         let mut shop = Self::patched().await;
         shop.updated_by(Caller::Role(DEPLOYER));
         shop.quiet().await;
@@ -103,21 +112,22 @@ impl Shop {
     }
 
     /// A shop of its own that is as this one is now; nothing is on its way there.
-    pub(crate) fn fork(&self) -> Self {
+    pub fn fork(&self) -> Self {
         Self { machine: self.machine.fork(), web: self.web.clone(), services: self.services.clone() }
     }
 
-    pub(crate) fn stage(&self) -> &Stage {
+    /// The reconcile function and the world.
+    pub fn stage(&self) -> &Stage {
         &self.machine.stage
     }
 
     /// Number of the revision that the service pins.
-    pub(crate) fn pins(&self) -> u64 {
+    pub fn pins(&self) -> u64 {
         number_of(&self.stage().world.service(&self.web).unwrap().task_definition.unwrap())
     }
 
     /// What the service runs: the app's image, and whether the sidecar is beside it.
-    pub(crate) fn runs(&self) -> (String, bool) {
+    pub fn runs(&self) -> (String, bool) {
         let revision = &self.stage().world.revisions("web")[usize::try_from(self.pins()).unwrap() - 1];
         let definition = parsed(revision);
         let image = definition.containers().next().unwrap().image().unwrap().into_owned();
@@ -125,40 +135,41 @@ impl Shop {
     }
 
     /// Somebody has the service run a revision of the family, and CloudTrail tells.
-    pub(crate) fn pin(&mut self, number: u64, caller: Caller<'_>) {
+    pub fn pin(&mut self, number: u64, caller: Caller<'_>) {
         let request = json!({ "cluster": "shop", "service": "web", "taskDefinition": revision_arn(number) });
         self.stage().world.update_service(&request.to_string()).unwrap();
         self.updated_by(caller);
     }
 
     /// CloudTrail tells that somebody updated the service.
-    pub(crate) fn updated_by(&mut self, caller: Caller<'_>) {
+    pub fn updated_by(&mut self, caller: Caller<'_>) {
         let request = json!({ "cluster": "shop", "service": "web" });
         let event = self.stage().world.service_call("UpdateService", &request, caller);
         self.machine.tell(&event);
     }
 
     /// The newest deployment comes to its end, and ECS tells.
-    pub(crate) fn deployed(&mut self) {
+    pub fn deployed(&mut self) {
         let service = self.web.clone();
         self.deployed_of(&service);
     }
 
-    pub(crate) fn deployed_of(&mut self, service: &str) {
+    /// The same for another service, named by its ARN.
+    pub fn deployed_of(&mut self, service: &str) {
         self.stage().world.deployment_completes(service).unwrap();
         let event = self.stage().world.deployment_state_change(service, DeploymentNotice::Completed);
         self.machine.tell(&event);
     }
 
     /// ECS tells that a deployment has failed.
-    pub(crate) fn failed(&mut self) {
+    pub fn failed(&mut self) {
         let event = self.stage().world.deployment_state_change(&self.web, DeploymentNotice::Failed);
         self.machine.tell(&event);
     }
 
     /// Lets everything happen, and each deployment come to its end within two minutes, until there is nothing left to
     /// happen.
-    pub(crate) async fn quiet(&mut self) {
+    pub async fn quiet(&mut self) {
         for _ in 0..200 {
             self.machine.run_for(Duration::from_secs(120)).await;
             let open = self.under_way();
@@ -174,7 +185,7 @@ impl Shop {
     }
 
     /// Services of which a deployment is under way.
-    pub(crate) fn under_way(&self) -> Vec<String> {
+    pub fn under_way(&self) -> Vec<String> {
         let is_open = |arn: &&String| {
             let course = self.stage().world.service(arn).unwrap().course;
             course.is_some_and(|course| course.ends_with("IN_PROGRESS"))
@@ -183,40 +194,41 @@ impl Shop {
     }
 
     /// Whether a deployment of the service `web` is under way.
-    pub(crate) fn is_deploying(&self) -> bool {
+    pub fn is_deploying(&self) -> bool {
         self.under_way().contains(&self.web)
     }
 
     /// The schedule wakes the sweep, and everything happens that follows.
-    pub(crate) async fn sweep(&mut self) {
+    pub async fn sweep(&mut self) {
         self.machine.wake();
         self.quiet().await;
     }
 
     /// A look by a function that is started for it, with nothing put back into the queue.
-    pub(crate) async fn look(&self, action: RolloutAction) -> ServiceReport {
+    pub async fn look(&self, action: RolloutAction) -> ServiceReport {
         let service: ServiceRef = self.web.parse().unwrap();
         self.stage().another().roll_out(&service, None, action, Deadline::none()).await.unwrap()
     }
 
     /// The service's row.
-    pub(crate) async fn row(&self) -> Option<ServiceRow> {
+    pub async fn row(&self) -> Option<ServiceRow> {
         self.rows().await.into_iter().find(|row| row.service == self.web)
     }
 
-    pub(crate) async fn rows(&self) -> Vec<ServiceRow> {
+    /// All services' rows.
+    pub async fn rows(&self) -> Vec<ServiceRow> {
         self.stage().table().service_rows().await.unwrap()
     }
 
     /// That the row says so.
     #[track_caller]
-    pub(crate) fn assert_row(row: Option<&ServiceRow>, state: ServiceState, reason: RolloutReason, about: &str) {
+    pub fn assert_row(row: Option<&ServiceRow>, state: ServiceState, reason: RolloutReason, about: &str) {
         let told = row.map(|row| (row.state, row.reason.as_deref()));
         assert_eq!(told, Some((Some(state), Some(reason.label()))), "{about}: {row:?}");
     }
 
     /// The calls of UpdateService that the operator made and ECS took, as they came.
-    pub(crate) fn updates(&self) -> Vec<Value> {
+    pub fn updates(&self) -> Vec<Value> {
         let taken = |call: &&Call| call.operation == "UpdateService" && !matches!(call.outcome, Outcome::Failed(_));
         let calls = self.stage().world.calls();
         let updates = calls.iter().filter(taken);
@@ -225,18 +237,18 @@ impl Shop {
     }
 
     /// Calls by name.
-    pub(crate) fn count(&self, operation: &str) -> usize {
+    pub fn count(&self, operation: &str) -> usize {
         self.stage().world.calls().iter().filter(|call| call.operation == operation).count()
     }
 
     /// Services that have a slot.
-    pub(crate) fn slots(&self) -> usize {
+    pub fn slots(&self) -> usize {
         let item = self.stage().world.item("operator", "rollout", "moving").unwrap_or_default();
         item.matches(":service/").count()
     }
 
     /// What was told of services on the bus: state and reason of each.
-    pub(crate) fn told(&self) -> Vec<(String, String)> {
+    pub fn told(&self) -> Vec<(String, String)> {
         let events = self.stage().world.events();
         let details = events.iter().filter(|event| event.detail_type.contains("Service")).map(|event| {
             let detail: Value = serde_json::from_str(&event.detail).unwrap();
@@ -247,13 +259,13 @@ impl Shop {
     }
 
     /// What CloudTrail tells of the operator's own call.
-    pub(crate) fn own_call(&self) -> Value {
+    pub fn own_call(&self) -> Value {
         let request = json!({ "cluster": "shop", "service": "web", "taskDefinition": revision_arn(self.pins()) });
         self.stage().world.service_call("UpdateService", &request, Caller::Role(OPERATOR))
     }
 }
 
 /// The number at the end of a revision's ARN.
-pub(crate) fn number_of(arn: &str) -> u64 {
+pub fn number_of(arn: &str) -> u64 {
     arn.rsplit(':').next().unwrap().parse().unwrap()
 }

@@ -15,7 +15,8 @@ use ecs_sidecar_core::request::{self, Request};
 use ecs_sidecar_tests::{RevisionView, Status};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Scene {
+/// What is to come about.
+pub enum Scene {
     /// 3 gets its sidecar.
     Inject,
     /// 4, our patch of 3, gets the sidecar of a newer policy.
@@ -25,10 +26,11 @@ pub(crate) enum Scene {
 }
 
 impl Scene {
-    pub(crate) const ALL: [Self; 3] = [Self::Inject, Self::Update, Self::Remove];
+    /// Each of them.
+    pub const ALL: [Self; 3] = [Self::Inject, Self::Update, Self::Remove];
 
     /// Everything up to the reconcile that counts.
-    pub(crate) async fn set(self) -> Stage {
+    pub async fn set(self) -> Stage {
         let stage = Stage::new();
         stage.world.register(&web("0")).unwrap();
         stage.reconcile().await;
@@ -54,7 +56,7 @@ impl Scene {
     }
 
     /// How many calls a fresh function makes that nothing disturbs.
-    pub(crate) async fn calls(set: &Stage) -> usize {
+    pub async fn calls(set: &Stage) -> usize {
         let stage = set.fork();
         stage.reconcile_afresh().await;
         stage.world.calls().len()
@@ -62,7 +64,7 @@ impl Scene {
 
     /// That what was to come has come, and nothing else.
     #[track_caller]
-    pub(crate) fn assert_done(self, stage: &Stage, about: &str) {
+    pub fn assert_done(self, stage: &Stage, about: &str) {
         let active = match self {
             Self::Inject => 4,
             Self::Update => 5,
@@ -74,7 +76,7 @@ impl Scene {
 
     /// That what was to come is the newest, and there only once, however many workers made it.
     #[track_caller]
-    pub(crate) fn assert_one_result(self, stage: &Stage, about: &str) {
+    pub fn assert_one_result(self, stage: &Stage, about: &str) {
         let revisions = stage.world.revisions("web");
         let is_result = |view: &&RevisionView| {
             let definition = parsed(view);
@@ -96,17 +98,17 @@ impl Scene {
 }
 
 /// The preset with another sidecar, given at once.
-pub(crate) fn newer_policy() -> String {
+pub fn newer_policy() -> String {
     PRESETS[0].1.replace("updates: onNextRegistration", "updates: now").replace("\"64\"", "\"32\"")
 }
 
 /// A copy that opts out.
-pub(crate) fn opted_out(view: &RevisionView) -> String {
+pub fn opted_out(view: &RevisionView) -> String {
     parsed(view).text().replace("\"value\":\"true\"", "\"value\":\"false\"")
 }
 
 /// What somebody wants to have run, whatever was injected.
-pub(crate) fn work(definition: &TaskDefinition) -> (String, Request) {
+pub fn work(definition: &TaskDefinition) -> (String, Request) {
     let undone = receipt::undo(definition).unwrap();
     let source = undone.map_or_else(|| definition.clone(), |undone| undone.source);
     (normalize::canonical(&source), request::read(definition))
@@ -123,7 +125,7 @@ fn registered(version: &str) -> TaskDefinition {
 type Text = fn(&Stage) -> String;
 
 /// What users register while we work.
-pub(crate) const TEXTS: [(&str, Text); 5] = [
+pub const TEXTS: [(&str, Text); 5] = [
     ("plain", |_| web("2")),
     ("injected by a pipeline", |_| injected_by_cli(&web("2"))),
     ("the same as before, injected by a pipeline", |_| injected_by_cli(&web("1"))),

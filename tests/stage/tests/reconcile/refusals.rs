@@ -1,10 +1,10 @@
 //! What AWS or the account refuses: a reason code, and nothing registered.
 
-use crate::stage::{IMAGE, Stage, TRACES, at_first, revision_arn, web, web_on_instances};
 use ecs_sidecar_aws::{Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
+use ecs_sidecar_stage::stage::{IMAGE, Stage, TRACES, at_first, revision_arn, web, web_on_instances};
 use ecs_sidecar_tests::{Fault, ServiceError, World};
 
 type Arrange = fn(&World);

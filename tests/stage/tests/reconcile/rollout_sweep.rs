@@ -1,9 +1,9 @@
 //! The sweep over services: what it costs, what it finds, what it survives, and at which pace a whole account is moved.
 
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop};
-use crate::stage::{at_call, die};
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
+use ecs_sidecar_stage::shop::{DEPLOYER, HOUR, Shop};
+use ecs_sidecar_stage::stage::{at_call, die};
 use ecs_sidecar_tests::{Caller, Fault};
 use serde_json::json;
 use std::time::Duration;
@@ -52,7 +52,7 @@ async fn services_of_families_that_nobody_patched_make_no_rows() {
     shop.stage()
         .world
         .register(
-            &crate::stage::web("1")
+            &ecs_sidecar_stage::stage::web("1")
                 .replace("\"true\"", "\"false\"")
                 .replace("\"family\":\"web\"", "\"family\":\"own\""),
         )

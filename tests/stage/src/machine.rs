@@ -34,20 +34,22 @@ enum Happening {
     Deed(Box<dyn Fn(&World)>),
 }
 
-pub(crate) struct Machine {
-    pub(crate) stage: Stage,
+/// Both functions behind their queues, before a world.
+pub struct Machine {
+    /// The reconcile function and the world.
+    pub stage: Stage,
     handler: Handler,
     sweep: ecs_sidecar_sweep::Handler,
     /// By time, and in the order in which they came about.
     agenda: BTreeMap<(SystemTime, u64), Happening>,
     counter: Cell<u64>,
     /// Messages that were given up.
-    pub(crate) dead: Vec<String>,
+    pub dead: Vec<String>,
 }
 
 impl Machine {
     /// A machine with that policy (empty: the preset), an image and roles.
-    pub(crate) fn new(variables: &[(&str, &str)]) -> Self {
+    pub fn new(variables: &[(&str, &str)]) -> Self {
         let (families, sweeps) = (queue("families"), queue("sweeps"));
         let variables = with_queues(variables, (&families, &sweeps));
         let stage = Stage::with_table(&variables);
@@ -63,36 +65,37 @@ impl Machine {
 
     /// A machine of its own in a world that is as this one's is now, with functions that are freshly started. What is on
     /// its way here is not there.
-    pub(crate) fn fork(&self) -> Self {
+    pub fn fork(&self) -> Self {
         Self::around(self.stage.fork())
     }
 
     /// The same with functions that have other variables.
-    pub(crate) fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
+    pub fn deployed_with(self, variables: &[(&str, &str)]) -> Self {
         let (families, sweeps) = (queue("families"), queue("sweeps"));
         let variables = with_queues(variables, (&families, &sweeps));
         Self::around(self.stage.deployed_with(&variables))
     }
 
     /// Families `web-0000` and so on, each with one revision that asks for a sidecar.
-    pub(crate) fn register_families(&self, count: usize) {
+    pub fn register_families(&self, count: usize) {
         for n in 0..count {
             self.stage.world.register(&family(&name(n), "1")).unwrap();
         }
     }
 
-    pub(crate) fn now(&self) -> SystemTime {
+    /// What the clock shows.
+    pub fn now(&self) -> SystemTime {
         self.stage.world.clock().now()
     }
 
     /// Has something happen after a while.
-    pub(crate) fn after(&mut self, seconds: u64, deed: impl Fn(&World) + 'static) {
+    pub fn after(&mut self, seconds: u64, deed: impl Fn(&World) + 'static) {
         let at = self.now() + Duration::from_secs(seconds);
         self.put(at, Happening::Deed(Box::new(deed)));
     }
 
     /// Wakes the sweep, as the schedule does.
-    pub(crate) fn wake(&mut self) {
+    pub fn wake(&mut self) {
         let (queue, body) = ("sweeps", r#"{"name":"Schedule"}"#.to_owned());
         self.put(self.now(), Happening::Message { queue, body, receives: 0 });
     }
@@ -103,12 +106,12 @@ impl Machine {
     }
 
     /// Both functions are started anew: what they remembered is gone.
-    pub(crate) fn restart(&mut self) {
+    pub fn restart(&mut self) {
         (self.handler, self.sweep) = functions(&self.stage);
     }
 
     /// Lets everything happen that is to happen, until nothing is left or the time is over.
-    pub(crate) async fn run(&mut self, longest: Duration) {
+    pub async fn run(&mut self, longest: Duration) {
         let end = self.now() + longest;
         while let Some(((at, _), happening)) = self.agenda.pop_first() {
             assert!(at <= end, "it does not come to an end");
@@ -129,7 +132,7 @@ impl Machine {
     }
 
     /// Lets happen what is to happen in that time, and no more.
-    pub(crate) async fn run_for(&mut self, time: Duration) {
+    pub async fn run_for(&mut self, time: Duration) {
         let end = self.now() + time;
         while self.agenda.first_key_value().is_some_and(|((at, _), _)| *at <= end) {
             let Some(((at, _), happening)) = self.agenda.pop_first() else { break };
@@ -153,24 +156,24 @@ impl Machine {
     }
 
     /// An event brings a family.
-    pub(crate) fn event(&mut self, family: &str) {
+    pub fn event(&mut self, family: &str) {
         let (queue, body) = ("families", json!({ "name": "RegisterTaskDefinition", "family": family }).to_string());
         self.put(self.now(), Happening::Message { queue, body, receives: 0 });
     }
 
     /// An event comes, as a rule hands it to the queue.
-    pub(crate) fn tell(&mut self, event: &Value) {
+    pub fn tell(&mut self, event: &Value) {
         let (queue, body) = ("families", event.to_string());
         self.put(self.now(), Happening::Message { queue, body, receives: 0 });
     }
 
     /// Invokes the function by hand, or with one event beside the queue.
-    pub(crate) async fn invoke(&self, input: &Value) -> Value {
+    pub async fn invoke(&self, input: &Value) -> Value {
         self.handler.handle(input, INVOCATION).await.unwrap()
     }
 
     /// How many messages of a queue are on their way.
-    pub(crate) fn on_their_way(&self, wanted: &str) -> usize {
+    pub fn on_their_way(&self, wanted: &str) -> usize {
         let of = |happening: &&Happening| matches!(happening, Happening::Message { queue, .. } if *queue == wanted);
         self.agenda.values().filter(of).count()
     }
@@ -198,16 +201,17 @@ impl Machine {
     }
 
     /// Asks the sweep for something, as a person does.
-    pub(crate) async fn ask(&self, payload: Value) -> Value {
+    pub async fn ask(&self, payload: Value) -> Value {
         self.sweep.handle(&payload, INVOCATION).await.unwrap()
     }
 
-    pub(crate) async fn rows(&self) -> Vec<Row> {
+    /// All families' rows.
+    pub async fn rows(&self) -> Vec<Row> {
         self.stage.table().rows().await.unwrap()
     }
 
     /// The newest ACTIVE revision of each family, as ECS describes it but for what differs between accounts' times.
-    pub(crate) fn newest(&self, count: usize) -> Vec<(String, Value)> {
+    pub fn newest(&self, count: usize) -> Vec<(String, Value)> {
         let newest = |n: usize| {
             let view = self.stage.world.newest_active(&name(n)).unwrap();
             let text: Value = serde_json::from_str(&view.text).unwrap();
@@ -222,7 +226,7 @@ impl Machine {
 
     /// That each family has one patch, made of its first revision, and nothing else.
     #[track_caller]
-    pub(crate) fn assert_each_patched_once(&self, count: usize, about: &str) {
+    pub fn assert_each_patched_once(&self, count: usize, about: &str) {
         for n in 0..count {
             let name = name(n);
             let revisions = self.stage.world.revisions(&name);
@@ -255,11 +259,11 @@ fn functions(stage: &Stage) -> (Handler, ecs_sidecar_sweep::Handler) {
 }
 
 /// The n-th family.
-pub(crate) fn name(n: usize) -> String {
+pub fn name(n: usize) -> String {
     format!("web-{n:04}")
 }
 
 /// A registration of that family.
-pub(crate) fn family(name: &str, version: &str) -> String {
+pub fn family(name: &str, version: &str) -> String {
     web(version).replace("\"family\":\"web\"", &format!("\"family\":\"{name}\""))
 }

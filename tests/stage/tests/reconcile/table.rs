@@ -1,10 +1,10 @@
 //! The operator's table: who acts on a family, how it stands, what stands for all.
 
-use crate::stage::{LOOK, REGION, Stage, TRACES, at_first, die, lines, revision_arn, web};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_core::state::State;
+use ecs_sidecar_stage::stage::{LOOK, REGION, Stage, TRACES, at_first, die, lines, revision_arn, web};
 use ecs_sidecar_tests::{Fault, ServiceError};
 use futures_util::FutureExt as _;
 use std::panic::AssertUnwindSafe;
@@ -217,7 +217,7 @@ async fn policies_of_the_table_come_before_the_stacks_own() {
     let stage = Stage::with_table(&[(settings::POLICY, "none")]);
     stage.world.register(&web("1")).unwrap();
     assert_eq!(stage.reconcile().await.reason, Some(Reason::NotRequested));
-    let preset = include_str!("../../../crates/core/presets/xray-daemon.yaml");
+    let preset = include_str!("../../../../crates/core/presets/xray-daemon.yaml");
     let named = preset.replacen("name: xray-daemon", "name: traces", 1);
     assert!(stage.table().apply("traces", &named, None, "me").await.unwrap());
     let report = stage.reconcile().await;

@@ -1,10 +1,10 @@
 //! The plain ride, and that it is not ridden twice.
 
-use crate::stage::{LOOK, Stage, TRACES, lines, parsed, web, web_on_instances};
 use ecs_sidecar_aws::{Deadline, ReconcileAction, Urgency, settings};
 use ecs_sidecar_core::plan::Decision;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::{normalize, receipt};
+use ecs_sidecar_stage::stage::{LOOK, Stage, TRACES, lines, parsed, web, web_on_instances};
 
 #[tokio::test]
 async fn a_family_that_asks_gets_its_sidecar_its_grants_and_keeps_everything_else() {

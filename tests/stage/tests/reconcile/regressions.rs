@@ -1,7 +1,5 @@
 //! What once went wrong with table, lease, pace and sweep, and must not again.
 
-use crate::machine::{Machine, family, name};
-use crate::stage::{Stage, TRACES, at_first, parsed, revision_arn, web};
 use ecs_sidecar_aws::queue::look_at;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_aws::sweep::Sweeper;
@@ -10,6 +8,8 @@ use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::state::State;
 use ecs_sidecar_host::Invocation;
 use ecs_sidecar_reconcile::Handler;
+use ecs_sidecar_stage::machine::{Machine, family, name};
+use ecs_sidecar_stage::stage::{Stage, TRACES, at_first, parsed, revision_arn, web};
 use ecs_sidecar_tests::{Fault, ServiceError};
 use serde_json::json;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -241,7 +241,7 @@ async fn uninstalling_takes_back_what_an_unreadable_policy_injected() {
 async fn a_deleted_policy_stays_while_a_family_could_not_be_looked_at() {
     let mut machine = Machine::new(&[(settings::POLICY, "none"), (settings::SWEEP_SHARE, "10000")]);
     machine.register_families(1);
-    let preset = include_str!("../../../crates/core/presets/xray-daemon.yaml");
+    let preset = include_str!("../../../../crates/core/presets/xray-daemon.yaml");
     let traces = preset.replacen("name: xray-daemon", "name: traces", 1);
     let table = machine.stage.table();
     assert!(table.apply("traces", &traces, None, "me").await.unwrap());
@@ -272,7 +272,7 @@ async fn a_deleted_policy_stays_while_a_family_could_not_be_looked_at() {
 /// A message that was brought again for the last time, and a new event, in one batch.
 #[tokio::test]
 async fn a_new_event_is_not_lost_with_an_old_message() {
-    let queue = format!("https://sqs.{}.amazonaws.com/111122223333/families", crate::stage::REGION);
+    let queue = format!("https://sqs.{}.amazonaws.com/111122223333/families", ecs_sidecar_stage::stage::REGION);
     let stage = Stage::with_table(&[(settings::QUEUE_URL, &queue)]);
     assert_eq!(stage.world.add_queue("families"), queue);
     stage.world.register(&web("1")).unwrap();
@@ -422,7 +422,7 @@ async fn a_poisoned_policy_of_the_table_is_no_other_familys_business() {
         "# comment\n".repeat(30_000),
         "[".repeat(100_000),
         format!("a0: &a0 [x]\n{laughs}"),
-        include_str!("../../../crates/core/presets/xray-daemon.yaml").to_owned(),
+        include_str!("../../../../crates/core/presets/xray-daemon.yaml").to_owned(),
     ] {
         let stage = staged();
         assert!(stage.table().apply("poison", &text, None, "me").await.unwrap());

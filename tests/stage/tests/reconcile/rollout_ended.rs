@@ -1,10 +1,10 @@
 //! Moves that end badly: rolled back, failed, refused, or set back by somebody, and what makes them be tried again.
 
-use crate::rollout_stage::{DEPLOYER, HOUR, Shop, number_of};
-use crate::stage::web;
 use ecs_sidecar_aws::settings;
 use ecs_sidecar_core::policy::PRESETS;
 use ecs_sidecar_core::rollout::{RolloutReason, SET_BACK_WINDOW, SET_BACKS, ServiceState};
+use ecs_sidecar_stage::shop::{DEPLOYER, HOUR, Shop, number_of};
+use ecs_sidecar_stage::stage::web;
 use ecs_sidecar_tests::{Caller, DeploymentNotice, Fault, ServiceError};
 use serde_json::{Value, json};
 use std::time::Duration;
