@@ -75,7 +75,8 @@ test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templat
 	$(venv)/cfn-lint $(templates)
 	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_template_running.py \
-	  tests/python/test_endpoints.py tests/python/test_macro_template.py tests/python/test_package.py
+	  tests/python/test_endpoints.py tests/python/test_macro_template.py tests/python/test_package.py \
+	  tests/python/test_rights.py tests/python/test_calls.py
 
 .PHONY: test-app
 test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces
