@@ -10,12 +10,12 @@ import json
 import pytest
 from botocore import xform_name
 from botocore.exceptions import ClientError
-from harness import template
 from harness.ecs_fake import EcsFake
+from harness.macro import deploy_macro
 from harness.ministack import Ministack
 from harness.owners import TRUST
 from harness.sessions import become
-from harness.stack import CODE_BUCKET, REPOSITORY_ROOT, UPSTREAM, Stack
+from harness.stack import CODE_BUCKET, UPSTREAM, Stack
 from harness.wire import Wire
 
 from conftest import built
@@ -113,31 +113,8 @@ def stack(ministack, package, sweep_package, wire):
 
 @pytest.fixture(scope="module")
 def world(ministack, stack):
-    """The macro's role is deployed alone: of its stack the emulator does not know the macro itself."""
-    body = template.load(REPOSITORY_ROOT / "infra" / "cloudformation" / "macro.yaml")
-    package = built("MACRO_PACKAGE")
-    ministack.client("s3").put_object(Bucket=CODE_BUCKET, Key=package.name, Body=package.read_bytes())
-    del body["Resources"]["Macro"], body["Outputs"]["MacroName"]
-    values = {
-        "CodeBucket": CODE_BUCKET,
-        "CodeKey": package.name,
-        "TableName": stack.outputs["TableName"],
-        "ExecutionPolicyArn": stack.outputs["ExecutionPolicyArn"],
-    }
-    cloudformation = ministack.client("cloudformation")
-    cloudformation.create_stack(
-        StackName="macro",
-        TemplateBody=json.dumps(body),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in values.items()],
-        Capabilities=["CAPABILITY_IAM"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(StackName="macro", WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-    (role,) = [
-        one["PhysicalResourceId"]
-        for one in cloudformation.describe_stack_resources(StackName="macro")["StackResources"]
-        if one["LogicalResourceId"] == "FunctionRole"
-    ]
-    return World(ministack, stack, ministack.client("iam").get_role(RoleName=role)["Role"]["Arn"])
+    function = deploy_macro(stack, built("MACRO_PACKAGE")).outputs["FunctionName"]
+    return World(ministack, stack, ministack.client("lambda").get_function_configuration(FunctionName=function)["Role"])
 
 
 def row(kind):
