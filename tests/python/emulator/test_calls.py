@@ -245,7 +245,8 @@ def test_what_was_sent_is_granted_with_all_conditions(sent, stack, function):
     else:
         rights, role = Rights(template.load(), **ON), {"reconcile": "OperatorRole", "sweep": "SweepRole"}[function]
         queues = {stack.outputs[f"{queue}Url"].rsplit("/", 1)[1]: rights.arn(queue) for queue in QUEUES}
-        arns = {table: rights.arn("Table"), **queues}
+        made = {table: "Table", stack.outputs["ExecutionPolicyArn"]: "ExecutionPolicy"}
+        arns = {name: rights.arn(logical) for name, logical in made.items()} | queues
     asked = [request for call in sent[function] for request in requests_of(call, arns)]
     assert len(asked) >= len(sent[function])
     assert not [request for request in asked if not rights.may(role, request.action, request.resource, **request.keys)]

@@ -26,7 +26,7 @@ def call_of(call):
 
 
 def requests_of(call, arns):
-    """The questions that a call is. `arns` has the ARNs of the stack's tables and queues by their names."""
+    """The questions that a call is. `arns` has the template's ARNs of what the stack made, by the names that calls have."""
     return _OF_SERVICE[call.service](call, call_of(call), arns)
 
 
@@ -62,11 +62,11 @@ def _service(cluster, name):
     return f"arn:aws:ecs:{REGION}:{ACCOUNT}:service/{cluster.rsplit('/', 1)[-1]}/{name}"
 
 
-def _iam(call, name, _):
+def _iam(call, name, arns):
     given = call.parameters
     # The path of a role is not in a request that names it; the stack's pattern lets all pass here.
     role = given.get("PolicySourceArn") or f"arn:aws:iam::{ACCOUNT}:role/{given['RoleName']}"
-    keys = {"iam__PolicyARN": given["PolicyArn"]} if call.action == "AttachRolePolicy" else {}
+    keys = {"iam__PolicyARN": arns.get(given["PolicyArn"], given["PolicyArn"])} if call.action == "AttachRolePolicy" else {}
     return [Request(name, role, keys)]
 
 
