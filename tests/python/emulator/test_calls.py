@@ -9,17 +9,14 @@ import zipfile
 
 import pytest
 import yaml
-from harness import calls, template
-from harness.audit import call_of, requests_of
+from harness import calls
+from harness.audit import call_of, denied, sent_by
 from harness.ecs_fake import EcsFake
 from harness.events import Trail
 from harness.families import active_revisions, newest, register_form
-from harness.macro import TEMPLATE as MACRO_TEMPLATE
 from harness.macro import deploy_macro
 from harness.ministack import Ministack
 from harness.owners import create_roles
-from harness.rights import Rights
-from harness.sessions import key_of
 from harness.sources import linked_with
 from harness.stack import REPOSITORY_ROOT, UPSTREAM, Stack
 from harness.template_cases import all_cases
@@ -35,7 +32,6 @@ PACKAGES = {"reconcile": "RECONCILE_PACKAGE", "sweep": "SWEEP_PACKAGE", "macro":
 PRESET = yaml.safe_load((REPOSITORY_ROOT / "crates/core/presets/xray-daemon.yaml").read_text())
 SIDECAR = PRESET["metadata"]["name"]
 EXAMPLE_PLATFORM = {"CpuArchitecture": EXAMPLE["runtimePlatform"]["cpuArchitecture"]}
-QUEUES = ("Queue", "SweepQueue", "DeadLetterQueue")
 # What it takes more than this ride to see: a sweep that ECS throttles says so (tests/tests/reconcile/sweep.rs), and the
 # architecture of an image that has just one is looked up in its configuration (tests/tests/reconcile/image.rs).
 NOT_HERE = {
@@ -214,15 +210,9 @@ def sent(ministack, stack, wire):
     ride.forget()
     ride.ask_the_macro()
     ride.delete_the_policy()
-    named = {
-        "reconcile": stack.outputs["FunctionName"],
-        "sweep": stack.outputs["SweepFunctionName"],
-        "macro": macro.outputs["FunctionName"],
-    }
-    client = ministack.client("lambda")
-    keys = {key_of(client.get_function_configuration(FunctionName=name)): function for function, name in named.items()}
-    assert {call.key for call in wire.calls} <= set(keys)
-    return {function: [call for call in wire.calls if keys[call.key] == function] for function in named}
+    calls_by_function = sent_by(stack, macro)
+    assert sum(map(len, calls_by_function.values())) == len(wire.calls), "each was sent by one of them"
+    return calls_by_function
 
 
 @pytest.mark.parametrize("function", PACKAGES)
@@ -238,15 +228,4 @@ def test_nobody_was_refused(sent, wire):
 
 @pytest.mark.parametrize("function", PACKAGES)
 def test_what_was_sent_is_granted_with_all_conditions(sent, stack, function):
-    table = stack.outputs["TableName"]
-    if function == "macro":
-        rights, role = Rights(template.load(MACRO_TEMPLATE), TableName=table), "FunctionRole"
-        arns = {table: f"arn:aws:dynamodb:{stack.ministack.region}:{stack.ministack.account}:table/{table}"}
-    else:
-        rights, role = Rights(template.load(), **ON), {"reconcile": "OperatorRole", "sweep": "SweepRole"}[function]
-        queues = {stack.outputs[f"{queue}Url"].rsplit("/", 1)[1]: rights.arn(queue) for queue in QUEUES}
-        made = {table: "Table", stack.outputs["ExecutionPolicyArn"]: "ExecutionPolicy"}
-        arns = {name: rights.arn(logical) for name, logical in made.items()} | queues
-    asked = [request for call in sent[function] for request in requests_of(call, arns)]
-    assert len(asked) >= len(sent[function])
-    assert not [request for request in asked if not rights.may(role, request.action, request.resource, **request.keys)]
+    assert sent[function] and not denied(stack, function, sent[function], **ON)

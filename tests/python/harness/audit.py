@@ -6,10 +6,17 @@ Source: service-authorization/latest/reference, the page of each service.
 
 from typing import NamedTuple
 
+from . import template
+from .macro import TEMPLATE as MACRO_TEMPLATE
 from .ministack import ACCOUNT, REGION
+from .rights import Rights
+from .sessions import key_of
 
 # The names that a request is signed for, where IAM has another prefix.
 PREFIXES = {"monitoring": "cloudwatch"}
+
+
+QUEUES = ("Queue", "SweepQueue", "DeadLetterQueue")
 
 
 class Request(NamedTuple):
@@ -28,6 +35,31 @@ def call_of(call):
 def requests_of(call, arns):
     """The questions that a call is. `arns` has the template's ARNs of what the stack made, by the names that calls have."""
     return _OF_SERVICE[call.service](call, call_of(call), arns)
+
+
+def sent_by(stack, macro=None):
+    """The calls on the stack's wire, by the function that sent them."""
+    functions = {"reconcile": stack.outputs["FunctionName"], "sweep": stack.outputs["SweepFunctionName"]}
+    if macro:
+        functions["macro"] = macro.outputs["FunctionName"]
+    client = stack.ministack.client("lambda")
+    keys = {name: key_of(client.get_function_configuration(FunctionName=function)) for name, function in functions.items()}
+    return {name: [call for call in stack.wire.calls if call.key == key] for name, key in keys.items()}
+
+
+def denied(stack, function, sent, **parameters):
+    """What IAM would deny of the calls that a function sent, where the stack has these parameters."""
+    table = stack.outputs["TableName"]
+    if function == "macro":
+        rights, role = Rights(template.load(MACRO_TEMPLATE), TableName=table), "FunctionRole"
+        arns = {table: f"arn:aws:dynamodb:{REGION}:{ACCOUNT}:table/{table}"}
+    else:
+        rights, role = Rights(template.load(), **parameters), {"reconcile": "OperatorRole", "sweep": "SweepRole"}[function]
+        made = {table: "Table", stack.outputs["ExecutionPolicyArn"]: "ExecutionPolicy"}
+        made |= {stack.outputs[f"{queue}Url"].rsplit("/", 1)[1]: queue for queue in QUEUES}
+        arns = {name: rights.arn(logical) for name, logical in made.items()}
+    asked = [request for call in sent for request in requests_of(call, arns)]
+    return [request for request in asked if not rights.may(role, request.action, request.resource, **request.keys)]
 
 
 def _dynamodb(call, name, arns):

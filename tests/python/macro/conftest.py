@@ -4,6 +4,7 @@ import json
 import re
 
 import pytest
+from harness.audit import denied, sent_by
 from harness.ecs_fake import EcsFake
 from harness.macro import deploy, deploy_macro
 from harness.ministack import Ministack
@@ -63,8 +64,10 @@ def operator(ministack, package, sweep_package, wire):
 
 @pytest.fixture(scope="session")
 def macro(ministack, operator):
-    """The macro, beside the operator that plans the same."""
-    return deploy_macro(operator, built("MACRO_PACKAGE"))
+    """The macro, beside the operator that plans the same. Whatever the tests had it send, its template grants."""
+    deployed = deploy_macro(operator, built("MACRO_PACKAGE"))
+    yield deployed
+    assert not denied(operator, "macro", sent_by(operator, deployed)["macro"])
 
 
 @pytest.fixture(scope="session")
