@@ -64,18 +64,19 @@ test-alone: ## Each crate builds alone, without what another one switches on
 	  cargo check --locked --package $$crate || exit 1; done
 
 .PHONY: test-program
-test-program: .venv/stamp ## The README's and the runbook's commands; cfn-lint, the service model and a JSON Schema validator as judges of our rules
+test-program: .venv/stamp ## The commands of all pages; cfn-lint, the service model and a JSON Schema validator as judges of our rules
 	cargo build --locked --workspace --bin ecs-sidecar
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_readme.py tests/python/test_cfn_lint_judge.py \
 	  tests/python/test_service_model_judge.py tests/python/test_policy_schema.py tests/python/test_runbook.py \
-	  tests/python/test_security.py
+	  tests/python/test_security.py tests/python/test_commands.py
 
 .PHONY: test-template
 test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templates' own tests
 	$(venv)/cfn-lint $(templates)
 	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_template_running.py \
-	  tests/python/test_endpoints.py tests/python/test_macro_template.py tests/python/test_package.py
+	  tests/python/test_endpoints.py tests/python/test_macro_template.py tests/python/test_package.py \
+	  tests/python/test_rights.py tests/python/test_calls.py
 
 .PHONY: test-app
 test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces

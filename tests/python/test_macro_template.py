@@ -25,7 +25,7 @@ GRANTED = {
     "dynamodb:GetItem": "HasTable",
 }
 WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "ecr:DescribePullThroughCacheRules"}
-ROWS = {"dynamodb:Query": ["standing"], "dynamodb:GetItem": ["image"]}
+ROWS = {"dynamodb:Query": ["standing"], "dynamodb:GetItem": ["image", "rollout"]}
 
 
 def properties(name):

@@ -7,6 +7,7 @@ it only says whether the function may call.
 
 import http.client
 import json
+import re
 import threading
 import urllib.parse
 from collections import deque
@@ -21,10 +22,12 @@ from .services import Services
 
 
 class Call(NamedTuple):
-    """One call of the function: `RegisterTaskDefinition` and its parameters."""
+    """One call of a function: `RegisterTaskDefinition` and its parameters; of which service, and with whose access key."""
 
     action: str
     parameters: dict
+    service: str = ""
+    key: str = ""
 
 
 ECR = "AmazonEC2ContainerRegistry_V20150921."
@@ -39,6 +42,7 @@ class Wire:
         self._upstream = urllib.parse.urlsplit(ministack.endpoint)
         self._faults = deque()
         self.calls = []
+        self.refused = []  # those for which IAM has no permission
         self.corrections = Corrections()
         self.services = Services(ministack.client("ecs"))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -86,6 +90,8 @@ class Wire:
                 if services and target.startswith(PREFIX) and (refusal := services.refusal(call)):
                     return self._answer(400, {}, refusal)
                 status, headers, answer = wire._forward(self.command, self.path, self.headers, body)
+                if status != 200 and b"AccessDenied" in answer:
+                    wire.refused.append(call)
                 if status == 200 and target.startswith(PREFIX):
                     status, answer = wire._correct(call, answer, services)
                 if target.startswith(ECR) and b"AccessDenied" not in answer:
@@ -138,11 +144,14 @@ class Wire:
 
 
 def _call(headers, body):
+    # Credential=<key>/<day>/<region>/<service>/aws4_request
+    signed = re.search(r"Credential=(\w+)/\d+/[\w-]+/([\w-]+)/", headers.get("Authorization", ""))
+    key, service = signed.groups() if signed else ("", "")
     if target := headers.get("X-Amz-Target"):
-        return Call(target.rsplit(".", 1)[1], json.loads(body or b"{}"))
+        return Call(target.rsplit(".", 1)[1], json.loads(body or b"{}"), service, key)
     # IAM speaks the older protocol, with forms.
     form = dict(urllib.parse.parse_qsl(body.decode(errors="replace")))
-    return Call(form.get("Action", "?"), form)
+    return Call(form.get("Action", "?"), form, service, key)
 
 
 def family_in(call):

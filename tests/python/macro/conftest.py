@@ -4,17 +4,16 @@ import json
 import re
 
 import pytest
-from harness import template
+from harness.audit import denied, sent_by
 from harness.ecs_fake import EcsFake
+from harness.macro import deploy, deploy_macro
 from harness.ministack import Ministack
 from harness.owners import TRUST
-from harness.stack import CODE_BUCKET, REPOSITORY_ROOT, UPSTREAM, Stack
-from harness.waiting import until
+from harness.stack import UPSTREAM, Stack
 from harness.wire import Wire
 
 from conftest import built
 
-TEMPLATE = REPOSITORY_ROOT / "infra" / "cloudformation" / "macro.yaml"
 # What templates import, from somebody else's stack.
 EXPORTS = {
     "task-role": "arn:aws:iam::111122223333:role/elsewhere",
@@ -63,49 +62,12 @@ def operator(ministack, package, sweep_package, wire):
     return deployed
 
 
-class Macro:
-    """The deployed macro: its function, called as CloudFormation would call it, and its stack's outputs."""
-
-    def __init__(self, ministack, outputs):
-        self._ministack = ministack
-        self.outputs = outputs
-
-    def answer(self, template, parameters=None, **changed):
-        """What the function answers to the documented request."""
-        request = {
-            "region": self._ministack.region,
-            "accountId": self._ministack.account,
-            "fragment": {key: value for key, value in template.items() if key != "Transform"},
-            "transformId": f"{self._ministack.account}::EcsSidecar",
-            "params": {},
-            "requestId": "request-1",
-            "templateParameterValues": parameters or {},
-            **changed,
-        }
-        answer = self._ministack.client("lambda").invoke(
-            FunctionName=self.outputs["FunctionName"], Payload=json.dumps(request).encode()
-        )
-        body = json.loads(answer["Payload"].read())
-        assert "FunctionError" not in answer, body
-        return body
-
-
 @pytest.fixture(scope="session")
-def macro(ministack, wire, operator):
-    """The macro's stack, without the resource that the emulator does not know: the macro itself."""
-    package = built("MACRO_PACKAGE")
-    ministack.client("s3").put_object(Bucket=CODE_BUCKET, Key=package.name, Body=package.read_bytes())
-    body = template.load(TEMPLATE)
-    del body["Resources"]["Macro"], body["Outputs"]["MacroName"]
-    values = {
-        "CodeBucket": CODE_BUCKET,
-        "CodeKey": package.name,
-        "EndpointUrl": wire.endpoint,
-        "TableName": operator.outputs["TableName"],
-        "ExecutionPolicyArn": operator.outputs["ExecutionPolicyArn"],
-    }
-    described = deploy(ministack, "macro", body, values)
-    return Macro(ministack, {output["OutputKey"]: output["OutputValue"] for output in described["Outputs"]})
+def macro(ministack, operator):
+    """The macro, beside the operator that plans the same. Whatever the tests had it send, its template grants."""
+    deployed = deploy_macro(operator, built("MACRO_PACKAGE"))
+    yield deployed
+    assert not denied(operator, "macro", sent_by(operator, deployed)["macro"])
 
 
 @pytest.fixture(scope="session")
@@ -122,25 +84,3 @@ def surroundings(ministack, operator):
     deploy(ministack, "elsewhere", {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}, "Outputs": outputs}, {})
     for name, value in SSM.items():
         ministack.client("ssm").put_parameter(Name=name, Value=value, Type="String")
-
-
-def deploy(ministack, name, body, parameters, update=False):
-    """Creates or updates a stack; returns its description."""
-    cloudformation = ministack.client("cloudformation")
-    request = dict(
-        StackName=name,
-        TemplateBody=json.dumps(body),
-        Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-        Capabilities=["CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-    )
-    (cloudformation.update_stack if update else cloudformation.create_stack)(**request)
-
-    def settled():
-        description = cloudformation.describe_stacks(StackName=name)["Stacks"][0]
-        return None if description["StackStatus"].endswith("_IN_PROGRESS") else description
-
-    description = until(settled, f"stack {name} to settle", seconds=60)
-    wanted = "UPDATE_COMPLETE" if update else "CREATE_COMPLETE"
-    events = cloudformation.describe_stack_events(StackName=name)["StackEvents"]
-    assert description["StackStatus"] == wanted, [event.get("ResourceStatusReason") for event in events]
-    return description

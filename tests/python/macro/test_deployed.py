@@ -9,11 +9,10 @@ import pytest
 from harness import template
 from harness.deployed import register_as_cloudformation, register_form
 from harness.families import newest
+from harness.macro import deploy
 from harness.owners import create_log_groups
 from harness.stack import REPOSITORY_ROOT, UPSTREAM
 from harness.template_cases import EXECUTION_POLICY, all_cases
-
-from .conftest import deploy
 
 # Another Region, and what only a stack with other parameters does: the Rust test has these.
 OTHER_STACK = {"region", "image", "roles", "verify", "defaultTaskRole", "defaultExecutionRole"}
