@@ -1,7 +1,7 @@
 //! Arranging the world and looking at it, without calls.
 
 use crate::world::answer::{Answer, ServiceError};
-use crate::world::call::Service;
+use crate::world::call::{Service, Shown};
 use crate::world::clock::lock;
 use crate::world::ecs;
 use crate::world::input::Input;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 impl World {
     fn direct(&self, operation: &str, body: &str) -> Result<Answer, ServiceError> {
         let input = Input::read(Service::Ecs, body.as_bytes())?;
-        self.perform(Service::Ecs, operation, &self.caller(), &input, false)
+        self.perform(Service::Ecs, operation, &self.caller(), &input, &Shown::Now)
     }
 
     /// Registers a definition, written as RegisterTaskDefinition takes it, and answers its ARN.
@@ -104,6 +104,16 @@ impl World {
         if let Some(role) = lock(&self.shared.history).now.roles.get_mut(&key) {
             Arc::make_mut(role).attached.push(policy.to_owned());
         }
+    }
+
+    /// Detaches a policy from a role, whether or not anybody may. `false`: the role has it not.
+    pub fn detach(&self, role: &str, policy: &str) -> bool {
+        let key = (self.place.account.clone(), role.to_owned());
+        let mut history = lock(&self.shared.history);
+        let Some(role) = history.now.roles.get_mut(&key) else { return false };
+        let before = role.attached.len();
+        Arc::make_mut(role).attached.retain(|attached| attached != policy);
+        role.attached.len() < before
     }
 
     /// ARNs of the policies that are attached to a role, in the order in which they were.

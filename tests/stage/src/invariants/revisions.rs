@@ -181,11 +181,17 @@ pub(super) fn images(stage: &Stage) -> Vec<String> {
     found
 }
 
-/// How many revisions the operator registered in vain: they are INACTIVE, and nobody else made them so.
+/// How many revisions the operator registered in vain: they are INACTIVE, and people made neither them so nor what they
+/// were made from.
 pub fn surplus(stage: &Stage, people: &People) -> usize {
     let revisions = stage.world.families().into_iter().flat_map(|family| stage.world.revisions(&family));
+    let is_gone = |arn: &String| people.deregistered.contains(arn);
     let in_vain = |view: &RevisionView| {
-        view.status == Status::Inactive && is_operators(view) && !people.deregistered.contains(&view.arn)
+        let source = || receipt_of(view).and_then(|receipt| receipt.source.arn);
+        view.status == Status::Inactive
+            && is_operators(view)
+            && !is_gone(&view.arn)
+            && !source().is_some_and(|source| is_gone(&source))
     };
     revisions.filter(in_vain).count()
 }
