@@ -6,6 +6,7 @@ use super::People;
 use super::revisions::{Standing, has_sidecar, is_operators, receipt_of, standing};
 use crate::stage::Stage;
 use ecs_sidecar_aws::rows::Row;
+use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::state::State;
 use serde_json::Value;
 use std::fmt::Debug;
@@ -64,10 +65,16 @@ fn tells(stage: &Stage, people: &People, row: &Row) -> Vec<String> {
         (true, Some(State::Outdated)) => State::Outdated,
         // A sidecar that a pipeline injects is left alone where no policy asks for it.
         (true, Some(State::Skipped)) if people.no_policies && !is_operators(&newest) => State::Skipped,
+        // The newest patch was taken back, and is not made again; the one before it stays what it was (design, 6).
+        (true, Some(State::Skipped)) if is_taken_back(people, row) => State::Skipped,
         (true, _) => State::Covered,
         (false, _) => State::Skipped,
     };
     expect("state", &row.state, &Some(state));
     expect("that a sidecar is injected", &row.told.injected.is_some(), &has_sidecar(&newest));
     found
+}
+
+fn is_taken_back(people: &People, row: &Row) -> bool {
+    !people.deregistered.is_empty() && row.told.reason.as_deref() == Some(Reason::Withdrawn.label())
 }
