@@ -42,7 +42,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-macro test-registry test-fleet test-cdk package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, the zips for Lambda
+test-all: test test-alone test-macro test-registry test-fleet test-cdk faults package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, faults, the zips for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint
@@ -86,7 +86,14 @@ test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injectio
 .PHONY: test-emulator
 test-emulator: .venv/stamp ## The deployed stack, through its queue, and the doctor, in an emulator
 	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
-	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator
+	@$(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator --ignore tests/python/emulator/test_faults.py
+
+.PHONY: faults
+faults: .venv/stamp ## Every call goes wrong in every way: in memory, and in front of the emulator (ONLY=scenario/kind/call for one)
+	FAULTS_ONLY="$(ONLY)" cargo test --locked --profile proof --package ecs-sidecar-stage --test faults -- --include-ignored
+	@if [ -z "$(ONLY)" ]; then \
+	  cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar && \
+	  $(package_here) && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/emulator/test_faults.py; fi
 
 .PHONY: test-macro
 test-macro: .venv/stamp ## Templates through the deployed macro: contract, cfn-lint, and the operator's plan over what they deploy

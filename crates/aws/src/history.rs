@@ -135,18 +135,19 @@ impl<'a> History<'a> {
         Ok(Withdrawn { digests, removal })
     }
 
-    /// What an act that was cut off left behind. Only what the operator registered is ever deregistered for it.
+    /// What an act that was cut off left behind; and of a removal, the owner's revision that it was made from. Only what
+    /// the operator registered is ever deregistered for it.
     ///
     /// Errors: those of the reads.
-    pub(crate) async fn unfinished(&self) -> Result<Option<Unfinished>, Error> {
+    pub(crate) async fn unfinished(&self) -> Result<(Option<Unfinished>, Option<Arn>), Error> {
         match (&self.undone, self.registrar) {
             (Ok(Some(_)), Registrar::Operator) => match &self.source {
-                Some((source, number)) => self.unfinished_patch(source, *number).await,
-                None => Ok(None),
+                Some((source, number)) => Ok((self.unfinished_patch(source, *number).await?, None)),
+                None => Ok((None, None)),
             },
             (Ok(None), Registrar::Operator) => self.unfinished_removal().await,
             // A broken receipt is told by the plan; what others registered is theirs.
-            (Err(_), _) | (_, Registrar::Other | Registrar::Unknown) => Ok(None),
+            (Err(_), _) | (_, Registrar::Other | Registrar::Unknown) => Ok((None, None)),
         }
     }
 
@@ -166,15 +167,23 @@ impl<'a> History<'a> {
     }
 
     /// A removal carries no receipt, so it is told by its content: undone, the revision before it is the same.
-    async fn unfinished_removal(&self) -> Result<Option<Unfinished>, Error> {
-        let Some(before) = self.active_before().await? else { return Ok(None) };
+    async fn unfinished_removal(&self) -> Result<(Option<Unfinished>, Option<Arn>), Error> {
+        let Some(before) = self.active_before().await? else { return Ok((None, None)) };
         let text = normalize::canonical(self.definition);
         let is_double =
             gap::registrar(&before, self.role) == Registrar::Operator && normalize::canonical(&before) == text;
         let is_made_of_it = gap::undone_text(&before).is_some_and(|undone| undone == text)
             // A removal opts out only if its source did. (Not the reverse: tags of a revision may be changed later.)
             && (request::read(self.definition) != Request::OptOut || request::read(&before) == Request::OptOut);
-        Ok((is_double || !is_made_of_it).then_some(Unfinished::Leftover))
+        let leftover = is_double || !is_made_of_it;
+        Ok((leftover.then_some(Unfinished::Leftover), (!leftover).then(|| self.owners(&before)).flatten()))
+    }
+
+    /// The owner's revision: that one, or what it was made from if it is ours.
+    fn owners(&self, definition: &TaskDefinition) -> Option<Arn> {
+        let arn = definition.described().arn.clone()?;
+        let ours = receipt::ours(definition).filter(|_| gap::registrar(definition, self.role) == Registrar::Operator);
+        ours.map_or(Some(arn.clone()), |receipt| receipt.source_before(&arn))
     }
 
     /// The ACTIVE revision right before the newest one.

@@ -45,6 +45,8 @@ pub struct Sight {
     pub fresh: Vec<RoleRef>,
     /// What an act that was cut off left behind.
     pub unfinished: Option<Unfinished>,
+    /// The owner's revision whose sidecar the newest one took back, if it is one of ours without any.
+    pub removed_from: Option<Arn>,
 }
 
 /// The newest ACTIVE revision of a family, before anything is known of what it needs.
@@ -174,7 +176,7 @@ pub(crate) async fn observe(
     }
     let (source_inactive, registrar) = (history.source_inactive(), history.registrar);
     let look = Look { clients, settings, plan, memory, trust };
-    let (withdrawn, unfinished, facts) =
+    let (withdrawn, (unfinished, removed_from), facts) =
         try_join3(history.withdrawn(), history.unfinished(), Box::pin(look.facts(needs.as_ref()))).await?;
     let mut observed = Observed {
         withdrawn: withdrawn.digests,
@@ -189,7 +191,7 @@ pub(crate) async fn observe(
         facts.tell(&mut observed);
     }
     let family = family.clone();
-    Ok(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished })
+    Ok(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished, removed_from })
 }
 
 /// The newest ACTIVE revision. ECS answers it to the bare family; some emulators answer the newest of any status.

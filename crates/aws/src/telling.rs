@@ -24,9 +24,11 @@ pub(crate) fn seen(sight: &Sight, row: Option<&Row>) -> Told {
     let before = row.map(|row| row.told.clone()).unwrap_or_default();
     let ours = receipt::ours(definition).filter(|_| sight.observed.registrar != Registrar::Other);
     let made_of = ours.as_ref().and_then(|receipt| receipt.source_before(&sight.newest)).map(|arn| arn.to_string());
-    // What we registered ourselves, be it a removal, is no owner's revision: theirs is what it was.
+    // What we registered ourselves, be it a removal, is no owner's revision: theirs is what it was. One that nobody came
+    // to note tells by the revision before it.
     let theirs = before.source.clone().filter(|_| before.newest == Some(sight.number));
-    let source = made_of.or(theirs).unwrap_or_else(|| sight.newest.to_string());
+    let removed_from = || sight.removed_from.as_ref().map(ToString::to_string);
+    let source = made_of.or(theirs).or_else(removed_from).unwrap_or_else(|| sight.newest.to_string());
     let mut withdrawn = before.withdrawn.clone();
     withdrawn.extend(sight.observed.withdrawn.iter().map(|digest| format!("{source} {digest}")));
     let successors = successors(sight, ours.is_some(), &source, &before);

@@ -43,6 +43,8 @@ class Wire:
         self._faults = deque()
         self.calls = []
         self.refused = []  # those for which IAM has no permission
+        # The host that callers signed for, where a proxy before this one has put in another one.
+        self.signed_for = None
         self.corrections = Corrections()
         self.services = Services(ministack.client("ecs"))
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
@@ -136,7 +138,8 @@ class Wire:
     def _forward(self, method, path, headers, body):
         upstream = http.client.HTTPConnection(self._upstream.hostname, self._upstream.port, timeout=30)
         try:
-            upstream.request(method, path, body, {k: v for k, v in headers.items() if k.lower() != "connection"})
+            kept = {k: v for k, v in headers.items() if k.lower() not in ("connection", "host")}
+            upstream.request(method, path, body, {**kept, "Host": self.signed_for or headers["Host"]})
             answer = upstream.getresponse()
             return answer.status, dict(answer.getheaders()), answer.read()
         finally:

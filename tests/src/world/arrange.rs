@@ -1,7 +1,7 @@
 //! Arranging the world and looking at it, without calls.
 
 use crate::world::answer::{Answer, ServiceError};
-use crate::world::call::Service;
+use crate::world::call::{Service, Shown};
 use crate::world::clock::lock;
 use crate::world::ecs;
 use crate::world::input::Input;
@@ -16,7 +16,7 @@ use std::sync::Arc;
 impl World {
     fn direct(&self, operation: &str, body: &str) -> Result<Answer, ServiceError> {
         let input = Input::read(Service::Ecs, body.as_bytes())?;
-        self.perform(Service::Ecs, operation, &self.caller(), &input, false)
+        self.perform(Service::Ecs, operation, &self.caller(), &input, &Shown::Now)
     }
 
     /// Registers a definition, written as RegisterTaskDefinition takes it, and answers its ARN.
@@ -55,6 +55,13 @@ impl World {
         let history = lock(&self.shared.history);
         let family = history.now.family(&self.place, family);
         family.into_iter().flat_map(|family| family.revisions.values()).map(|revision| self.view(revision)).collect()
+    }
+
+    /// Names of the families that there ever were, those without an ACTIVE revision included.
+    pub fn families(&self) -> Vec<String> {
+        let history = lock(&self.shared.history);
+        let here = history.now.families.keys().filter(|(place, _)| *place == self.place);
+        here.map(|(_, family)| family.clone()).collect()
     }
 
     fn view(&self, revision: &Revision) -> RevisionView {
@@ -99,10 +106,27 @@ impl World {
         }
     }
 
+    /// Detaches a policy from a role, whether or not anybody may. `false`: the role has it not.
+    pub fn detach(&self, role: &str, policy: &str) -> bool {
+        let key = (self.place.account.clone(), role.to_owned());
+        let mut history = lock(&self.shared.history);
+        let Some(role) = history.now.roles.get_mut(&key) else { return false };
+        let before = role.attached.len();
+        Arc::make_mut(role).attached.retain(|attached| attached != policy);
+        role.attached.len() < before
+    }
+
     /// ARNs of the policies that are attached to a role, in the order in which they were.
     pub fn attached(&self, role: &str) -> Vec<String> {
         let key = (self.place.account.clone(), role.to_owned());
         lock(&self.shared.history).now.roles.get(&key).map(|role| role.attached.clone()).unwrap_or_default()
+    }
+
+    /// Names of the account's roles.
+    pub fn roles(&self) -> Vec<String> {
+        let history = lock(&self.shared.history);
+        let own = history.now.roles.keys().filter(|(account, _)| *account == self.place.account);
+        own.map(|(_, name)| name.clone()).collect()
     }
 
     /// Makes a repository without images.

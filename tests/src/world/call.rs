@@ -161,6 +161,8 @@ pub enum Fault {
     ApplyAndGarble,
     /// It is answered as things were before the last write. Only reads can be stale.
     Stale,
+    /// It is answered as things were in that world, a [fork](World::fork) from earlier. Only reads can be.
+    AsOf(World),
     /// Somebody does something before the call is.
     Before(Deed),
     /// Somebody does something after the call, before its answer arrives.
@@ -209,7 +211,8 @@ impl Fault {
             Self::ApplyAndTimeOut => script.mishap = Mishap::Answer(Spoilt::Late),
             Self::ApplyAndFail(error) => script.mishap = Mishap::Answer(Spoilt::Error(error)),
             Self::ApplyAndGarble => script.mishap = Mishap::Answer(Spoilt::Garbled),
-            Self::Stale => script.stale = true,
+            Self::Stale => script.shown = Shown::BeforeLastWrite,
+            Self::AsOf(world) => script.shown = Shown::AsIn(world),
         }
     }
 }
@@ -226,6 +229,7 @@ impl fmt::Debug for Fault {
             Self::ApplyAndFail(error) => write!(f, "ApplyAndFail({error})"),
             Self::ApplyAndGarble => f.write_str("ApplyAndGarble"),
             Self::Stale => f.write_str("Stale"),
+            Self::AsOf(_) => f.write_str("AsOf"),
             Self::Before(_) => f.write_str("Before"),
             Self::Then(_) => f.write_str("Then"),
             Self::Both(first, second) => write!(f, "{first:?} and {second:?}"),
@@ -238,8 +242,20 @@ impl fmt::Debug for Fault {
 pub(crate) struct Script {
     pub(crate) before: Vec<Deed>,
     pub(crate) mishap: Mishap,
-    pub(crate) stale: bool,
+    pub(crate) shown: Shown,
     pub(crate) after: Vec<Deed>,
+}
+
+/// Which state a read is answered from.
+#[derive(Default)]
+pub(crate) enum Shown {
+    /// The one that there is.
+    #[default]
+    Now,
+    /// The one before the last write.
+    BeforeLastWrite,
+    /// The one of another world.
+    AsIn(World),
 }
 
 /// What goes wrong with the call itself.

@@ -3,7 +3,7 @@
 //! Knows: in which order things happen to a request. Must not know: what the deeds are.
 
 use crate::world::answer::{Answer, ServiceError, to_http};
-use crate::world::call::{Call, Mishap, NoAnswer, Outcome, Script, Service, Spoilt};
+use crate::world::call::{Call, Mishap, NoAnswer, Outcome, Script, Service, Shown, Spoilt};
 use crate::world::clock::{Bucket, lock};
 use crate::world::ecs::{self, Deed};
 use crate::world::input::Input;
@@ -82,7 +82,7 @@ impl World {
             return Outgoing::error(error);
         }
         let hook = lock(&self.shared.hook).clone();
-        let Script { before, mishap, stale, after } = hook.map(|hook| hook(call)).unwrap_or_default().script();
+        let Script { before, mishap, shown, after } = hook.map(|hook| hook(call)).unwrap_or_default().script();
         let place = Place { account: principal.account.clone(), region: scope.region.clone() };
         let caller = Caller { place, principal: principal.arn.clone(), ..self.caller() };
         let somebody = self.somebody();
@@ -96,7 +96,7 @@ impl World {
         };
         let result = input.and_then(|input| {
             self.admit(call, &caller)?;
-            self.perform(call.service, &call.operation, &caller, &input, stale)
+            self.perform(call.service, &call.operation, &caller, &input, &shown)
         });
         after.into_iter().for_each(|deed| deed(&somebody));
         match (spoilt, result) {
@@ -134,7 +134,7 @@ impl World {
         operation: &str,
         caller: &Caller,
         input: &Input,
-        stale: bool,
+        shown: &Shown,
     ) -> Result<Answer, ServiceError> {
         let deed = match service {
             Service::Ecs => ecs::deed(operation),
@@ -156,8 +156,13 @@ impl World {
                 Err(ServiceError::new("UnknownOperationException", message))
             }
             Some(Deed::Read(read)) => {
-                let history = lock(&self.shared.history);
-                read(if stale { &history.before } else { &history.now }, caller, &rules, input)
+                let world = if let Shown::AsIn(other) = shown { other } else { self };
+                let history = lock(&world.shared.history);
+                let state = match shown {
+                    Shown::Now | Shown::AsIn(_) => &history.now,
+                    Shown::BeforeLastWrite => &history.before,
+                };
+                read(state, caller, &rules, input)
             }
             Some(Deed::Run(run)) => run(self, caller, input),
             Some(Deed::Write(write)) => self.write(|state| write(state, caller, &rules, input)),

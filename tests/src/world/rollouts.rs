@@ -4,7 +4,7 @@
 
 use crate::World;
 use crate::world::answer::{Answer, ServiceError};
-use crate::world::call::Service as Wire;
+use crate::world::call::{Service as Wire, Shown};
 use crate::world::cluster;
 use crate::world::ecs;
 use crate::world::input::Input;
@@ -175,7 +175,7 @@ impl World {
 
     fn directly(&self, operation: &str, body: &str) -> Result<Document, ServiceError> {
         let input = Input::read(Wire::Ecs, body.as_bytes())?;
-        let Answer(answer) = self.perform(Wire::Ecs, operation, &self.caller(), &input, false)?;
+        let Answer(answer) = self.perform(Wire::Ecs, operation, &self.caller(), &input, &Shown::Now)?;
         Document::parse(answer).map_err(|error| ServiceError::serialization(error.to_string()))
     }
 }

@@ -57,8 +57,17 @@ impl Machine {
         Self::around(stage)
     }
 
-    /// Nothing is on its way.
-    fn around(stage: Stage) -> Self {
+    /// The same with nothing in the private registry: what upstream has, a [registry](ecs_sidecar_tests::Registry)
+    /// fetches.
+    pub fn with_empty_cache(variables: &[(&str, &str)]) -> Self {
+        let (families, sweeps) = (queue("families"), queue("sweeps"));
+        let stage = Stage::with_empty_cache(&with_queues(variables, (&families, &sweeps)));
+        assert_eq!((stage.world.add_queue("families"), stage.world.add_queue("sweeps")), (families, sweeps));
+        Self::around(stage)
+    }
+
+    /// A machine around a stage whose function has a machine's variables. Nothing is on its way.
+    pub fn around(stage: Stage) -> Self {
         let (handler, sweep) = functions(&stage);
         Self { stage, handler, sweep, agenda: BTreeMap::new(), counter: Cell::new(0), dead: Vec::new() }
     }

@@ -9,9 +9,12 @@ use ecs_sidecar_core::state::State;
 use ecs_sidecar_host::Invocation;
 use ecs_sidecar_reconcile::Handler;
 use ecs_sidecar_stage::machine::{Machine, family, name};
-use ecs_sidecar_stage::stage::{Stage, TRACES, at_first, parsed, revision_arn, web};
+use ecs_sidecar_stage::scenes::opted_out;
+use ecs_sidecar_stage::stage::{Stage, TRACES, at_first, die, parsed, revision_arn, web};
 use ecs_sidecar_tests::{Fault, ServiceError};
+use futures_util::FutureExt as _;
 use serde_json::json;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -429,4 +432,19 @@ async fn a_poisoned_policy_of_the_table_is_no_other_familys_business() {
         assert_eq!(stage.reconcile().await.outcome, "registered");
         assert!(stage.table().policy("poison").await.unwrap().unwrap().problem.is_some());
     }
+}
+
+/// A worker dies right after it took a sidecar back. Its revision is ours, and the row does not call it the owner's.
+#[tokio::test]
+async fn a_removal_that_nobody_noted_is_no_owners_revision() {
+    let stage = staged();
+    stage.reconcile().await;
+    stage.world.register(&opted_out(&stage.world.newest_active("web").unwrap())).unwrap();
+    at_first(&stage.world, "RegisterTaskDefinition", |_| Fault::then(die));
+    assert!(AssertUnwindSafe(stage.try_reconcile()).catch_unwind().await.is_err());
+    stage.world.leave_calls_alone();
+    stage.world.clock().advance(Duration::from_secs(241));
+    stage.reconcile_afresh().await;
+    let row = stage.row().await;
+    assert_eq!((row.told.newest, row.told.source.as_deref()), (Some(4), Some(revision_arn(3).as_str())));
 }
