@@ -57,6 +57,13 @@ impl World {
         family.into_iter().flat_map(|family| family.revisions.values()).map(|revision| self.view(revision)).collect()
     }
 
+    /// Names of the families that there ever were, those without an ACTIVE revision included.
+    pub fn families(&self) -> Vec<String> {
+        let history = lock(&self.shared.history);
+        let here = history.now.families.keys().filter(|(place, _)| *place == self.place);
+        here.map(|(_, family)| family.clone()).collect()
+    }
+
     fn view(&self, revision: &Revision) -> RevisionView {
         RevisionView {
             arn: revision.arn(),
@@ -103,6 +110,13 @@ impl World {
     pub fn attached(&self, role: &str) -> Vec<String> {
         let key = (self.place.account.clone(), role.to_owned());
         lock(&self.shared.history).now.roles.get(&key).map(|role| role.attached.clone()).unwrap_or_default()
+    }
+
+    /// Names of the account's roles.
+    pub fn roles(&self) -> Vec<String> {
+        let history = lock(&self.shared.history);
+        let own = history.now.roles.keys().filter(|(account, _)| *account == self.place.account);
+        own.map(|(_, name)| name.clone()).collect()
     }
 
     /// Makes a repository without images.

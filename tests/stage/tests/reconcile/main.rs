@@ -8,6 +8,7 @@ mod cases;
 mod events;
 mod gaps;
 mod image;
+mod invariants;
 mod log_group;
 mod losses;
 mod news;
