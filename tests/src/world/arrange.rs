@@ -106,6 +106,14 @@ impl World {
         }
     }
 
+    /// Takes a policy from a role, whether or not anybody may.
+    pub fn detach(&self, role: &str, policy: &str) {
+        let key = (self.place.account.clone(), role.to_owned());
+        if let Some(role) = lock(&self.shared.history).now.roles.get_mut(&key) {
+            Arc::make_mut(role).attached.retain(|attached| attached != policy);
+        }
+    }
+
     /// ARNs of the policies that are attached to a role, in the order in which they were.
     pub fn attached(&self, role: &str) -> Vec<String> {
         let key = (self.place.account.clone(), role.to_owned());
