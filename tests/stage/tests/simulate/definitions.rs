@@ -17,6 +17,9 @@ pub(crate) const FAMILIES: u64 = 5;
 /// All roles, with their paths.
 pub(crate) const ROLES: [&str; 3] = ["app/web", "app/other", "execution"];
 
+/// The image of a daemon that an app has itself.
+pub(crate) const OWN_DAEMON: &str = "amazon/aws-xray-daemon:3.x";
+
 /// The n-th family.
 pub(crate) fn family_name(number: u64) -> String {
     format!("app-{number}")
@@ -84,7 +87,7 @@ pub(crate) fn registration(family: &str, version: u64, flavour: Flavour) -> Stri
         Flavour::OptedOut => text["tags"][0]["value"] = json!("false"),
         Flavour::OwnDaemon => {
             text["tags"] = json!([{ "key": "team", "value": "a" }]);
-            let daemon = json!({ "name": "daemon", "image": "amazon/aws-xray-daemon:3.x", "memoryReservation": 64 });
+            let daemon = json!({ "name": "daemon", "image": OWN_DAEMON, "memoryReservation": 64 });
             text["containerDefinitions"].as_array_mut().into_iter().for_each(|list| list.push(daemon.clone()));
         }
         Flavour::Injected => return injected_by_cli(&text.to_string()),

@@ -4,14 +4,17 @@
 
 use crate::chance::Chance;
 use crate::deeds::{resume, storm};
-use crate::definitions::{FAMILIES, Flavour, ROLES, family_name, registration, service_arn};
+use crate::definitions::{FAMILIES, Flavour, OWN_DAEMON, ROLES, family_name, registration, service_arn};
 use crate::post::Queue;
 use crate::scene::{Element, Scene, Script, purpose};
 use crate::tally::Tally;
 use crate::worker::work;
 use ecs_sidecar_aws::settings;
+use ecs_sidecar_core::receipt::{self, Injector};
 use ecs_sidecar_stage::invariants;
 use ecs_sidecar_stage::machine::Machine;
+use ecs_sidecar_stage::stage::{SESSION, parsed};
+use ecs_sidecar_tests::Status;
 use serde_json::json;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -114,6 +117,18 @@ fn set(machine: &Machine, script: Script) -> Arc<Scene> {
     scene
 }
 
+/// Whether the owner's newest revision has a daemon that is not the operator's business.
+fn is_odd(machine: &Machine, family: &str) -> bool {
+    let mut revisions = machine.stage.world.revisions(family);
+    revisions.retain(|view| view.status == Status::Active && view.registered_by != SESSION);
+    let newest = revisions.pop().map(|view| parsed(&view));
+    newest.is_some_and(|newest| {
+        let by_a_pipeline =
+            receipt::undo(&newest).ok().flatten().is_some_and(|undone| undone.receipt.by != Injector::Operator);
+        by_a_pipeline || newest.text().contains(OWN_DAEMON)
+    })
+}
+
 /// Nothing goes wrong any more, everything comes to its end, and a day and a bit goes by with a sweep now and then.
 async fn quiet(scene: &Arc<Scene>, machine: &Machine) -> Vec<String> {
     scene.calm.store(true, Ordering::Relaxed);
@@ -140,6 +155,11 @@ async fn quiet(scene: &Arc<Scene>, machine: &Machine) -> Vec<String> {
     let disturbed: BTreeSet<String> = scene.state().disturbed.clone();
     // What people did to a role by hand, no row can know.
     found.retain(|what| !disturbed.iter().any(|role| what.contains(&format!("that role {role} was given"))));
+    // What has a daemon of its own, or one that a pipeline injected, the operator leaves alone whatever is asked.
+    let odd: Vec<String> =
+        machine.stage.world.families().into_iter().filter(|family| is_odd(machine, family)).collect();
+    let of_odd = |what: &str| odd.iter().any(|family| what.starts_with(&format!("{family}: ")));
+    found.retain(|what| !of_odd(what) || !what.contains("sidecar:") && !what.contains("tells state"));
     found.extend((open > 0).then(|| format!("{open} messages are still on their way")));
     scene.world.leave_calls_alone();
     found.extend(invariants::stays(machine).await);

@@ -38,8 +38,8 @@ const STEPS: u64 = 8_000;
 /// From how many steps on all places have to have been reached.
 const ENOUGH: u64 = 200_000;
 
-/// For how long a story that went wrong is shortened.
-const SHORTENING: Duration = Duration::from_secs(60);
+/// For how many seconds a story that went wrong is shortened, unless `SHORTEN` says otherwise.
+const SHORTENING: u64 = 60;
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -98,7 +98,7 @@ fn after_the_storm_all_is_well() -> Result<(), Failed> {
     let took = began.elapsed();
     figures(seed, &tally, took);
     if let Some((episode, told)) = wrong {
-        return Err(report(seed, episode, told).into());
+        return Err(report(seed, episode, told, number("SHORTEN", SHORTENING)?).into());
     }
     let missed = tally.missed();
     if only.is_none() && steps >= ENOUGH && !missed.is_empty() {
@@ -142,9 +142,9 @@ fn figures(seed: u64, tally: &Tally, took: Duration) {
 }
 
 /// The shortest story that was found, and how to have it again.
-fn report(seed: u64, episode: u64, told: Told) -> String {
+fn report(seed: u64, episode: u64, told: Told, time: u64) -> String {
     let lines = told.lines.len();
-    let told = shorten::shorten(&script(seed, episode), told, SHORTENING);
+    let told = shorten::shorten(&script(seed, episode), told, Duration::from_secs(time));
     let wrong = told.wrong.unwrap_or_default();
     let telling: Vec<&String> = told.lines.iter().filter(|line| story::is_telling(line)).collect();
     let left = telling.len().saturating_sub(200);

@@ -16,6 +16,7 @@ pub(crate) fn shorten(script: &Script, told: Told, time: Duration) -> Told {
     let end = Instant::now() + time;
     let (mut shortest, mut kept) = (told, Vec::new());
     kept.clone_from(&shortest.elements);
+    let wanted = kind(shortest.wrong.as_deref().unwrap_or_default());
     let mut parts = 2;
     while !kept.is_empty() && Instant::now() < end {
         let size = kept.len().div_ceil(parts);
@@ -25,7 +26,7 @@ pub(crate) fn shorten(script: &Script, told: Told, time: Duration) -> Told {
                 kept.iter().enumerate().filter(|(index, _)| index / size != part).map(|(_, one)| *one).collect();
             let kept: BTreeSet<Element> = rest.iter().copied().collect();
             let told = run(Script { kept: Some(Arc::new(kept)), ..script.clone() });
-            if told.wrong.is_some() {
+            if told.wrong.as_deref().is_some_and(|wrong| kind(wrong) == wanted) {
                 shorter = Some((told, rest));
                 break;
             }
@@ -46,4 +47,9 @@ pub(crate) fn shorten(script: &Script, told: Told, time: Duration) -> Told {
         }
     }
     shortest
+}
+
+/// What is wrong, whatever it is wrong with: the first thing, without numbers.
+fn kind(wrong: &str) -> String {
+    wrong.split(';').next().unwrap_or_default().chars().filter(|letter| !letter.is_ascii_digit()).collect()
 }
