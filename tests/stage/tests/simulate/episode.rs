@@ -40,12 +40,25 @@ const WORKERS: u64 = 4;
 /// The same for sweeps.
 const SWEEPERS: u64 = 2;
 
+/// Bytes of stack for an episode.
+const STACK: usize = 64 << 20;
+
 /// Runs an episode. The same script is the same story, byte for byte.
 ///
 /// What the SDK leaves to chance (the jitter of retries) comes from `fastrand`'s generator of the thread, which is seeded here. Its
 /// quota for retries is the process's: mishaps are too rare to come near its end. The maps whose order differs from run to
 /// run are only looked up in.
 pub(crate) fn run(script: Script) -> Told {
+    // Unoptimized, the futures of a sweep do not fit on a thread's usual stack.
+    let thread = std::thread::Builder::new().stack_size(STACK).spawn(move || run_here(script));
+    match thread.map(std::thread::JoinHandle::join) {
+        Ok(Ok(told)) => told,
+        Ok(Err(panic)) => std::panic::resume_unwind(panic),
+        Err(error) => unreachable!("there is room for a thread: {error}"),
+    }
+}
+
+fn run_here(script: Script) -> Told {
     fastrand::seed(script.chance.draw(&[purpose::RETRIES]).next());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     let Ok(runtime) = runtime else { unreachable!("a runtime without sockets needs nothing") };
