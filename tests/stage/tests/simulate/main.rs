@@ -38,6 +38,9 @@ const STEPS: u64 = 8_000;
 /// From how many steps on all places have to have been reached.
 const ENOUGH: u64 = 200_000;
 
+/// How many lines of a storm are shown, at most.
+const SHOWN: usize = 200;
+
 /// For how many seconds a story that went wrong is shortened, unless `SHORTEN` says otherwise.
 const SHORTENING: u64 = 60;
 
@@ -146,9 +149,14 @@ fn report(seed: u64, episode: u64, told: Told, time: u64) -> String {
     let lines = told.lines.len();
     let told = shorten::shorten(&script(seed, episode), told, Duration::from_secs(time));
     let wrong = told.wrong.unwrap_or_default();
-    let telling: Vec<&String> = told.lines.iter().filter(|line| story::is_telling(line)).collect();
-    let left = telling.len().saturating_sub(200);
-    let story: Vec<String> = telling.into_iter().skip(left).map(|line| format!("  {line}")).collect();
+    // Of the quiet after the storm a little is enough.
+    let storm = told.lines.iter().position(|line| line.ends_with(episode::OVER)).unwrap_or(told.lines.len());
+    let telling = |lines: &[String]| -> Vec<String> {
+        lines.iter().filter(|line| story::is_telling(line)).map(|line| format!("  {line}")).collect()
+    };
+    let mut story = telling(&told.lines[..storm]);
+    story.drain(..story.len().saturating_sub(SHOWN));
+    story.extend(telling(&told.lines[storm..]).into_iter().take(SHOWN / 10));
     format!(
         "{wrong}\n\nseed {seed}, episode {episode}: {lines} lines, {} of {} shown of the shortest story found ({} deeds and mishaps)\n\n{}\n\n\
          again: make simulate SEED={seed} EPISODE={episode}",
