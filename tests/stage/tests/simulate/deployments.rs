@@ -26,7 +26,11 @@ impl Scene {
     /// A message is handed to an instance.
     pub(crate) fn delivered(&self, instance: &Instance, parcel: &Parcel) {
         self.tell(&instance.name, &format!("is handed {}", summary(&parcel.body)));
-        self.state().tally.delivered();
+        let mut state = self.state();
+        state.tally.delivered();
+        if instance.name.starts_with("sweeper") {
+            state.tally.count("sweeps");
+        }
     }
 
     /// The operator may have updated a service.
@@ -72,7 +76,7 @@ impl Scene {
         }
         let end = if self.is_calm() { End::Completes } else { end };
         match end {
-            End::Hangs => return,
+            End::Hangs => {}
             End::Completes => self.completes(service),
             End::Fails => {
                 let notice = self.world.deployment_state_change(service, DeploymentNotice::Failed);
@@ -143,6 +147,6 @@ fn summary(body: &str) -> String {
     let name = text(&body["name"]);
     let kind = if name.is_empty() { text(&body["detail-type"]) } else { name };
     let service = body["service"].as_str().or_else(|| body["resources"][0].as_str()).unwrap_or_default();
-    let about = body["family"].as_str().map_or_else(|| service.rsplit('/').next().unwrap_or_default(), |family| family);
+    let about = body["family"].as_str().unwrap_or_else(|| service.rsplit('/').next().unwrap_or_default());
     format!("{kind} {about}").trim_end().to_owned()
 }

@@ -50,6 +50,6 @@ pub(crate) fn is_telling(line: &str) -> bool {
         "UpdateItem",
         "GetObject",
     ];
-    let what = line.splitn(3, ": ").nth(1).unwrap_or_default();
+    let what = line.split(": ").nth(1).unwrap_or_default();
     line.ends_with(')') || !READS.iter().any(|read| what.starts_with(read))
 }

@@ -20,12 +20,11 @@ pub(crate) struct Tally {
 }
 
 /// Places that a storm has to reach, or it proves little: each a count.
-pub(crate) const PLACES: [&str; 22] = [
+pub(crate) const PLACES: [&str; 21] = [
     "patches registered",
     "removals registered",
     "own revisions deregistered",
     "gap conflicts",
-    "withdrawals",
     "surplus revisions",
     "leases taken",
     "leases of the dead taken over",

@@ -9,7 +9,7 @@ use ecs_sidecar_core::receipt;
 use ecs_sidecar_stage::stage::{ACCOUNT, SESSION, TRACES, parsed};
 use ecs_sidecar_tests::{Call, Outcome, RevisionView, Service, Status, World};
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 
 /// How many ACTIVE patches there may be of one source and digest: one, and the surplus that a crash may leave.
@@ -25,6 +25,8 @@ pub(crate) struct Watch {
     step: u64,
     /// Who took the lease of a family last, and has not given it back.
     holders: BTreeMap<String, Worker>,
+    /// Families whose lease nobody gave back.
+    orphans: BTreeSet<String>,
     /// Since which step the operator is paused.
     paused: Option<u64>,
     /// At which step each worker last read the switch.
@@ -49,7 +51,8 @@ impl Watch {
     /// An invocation came to its end, one way or the other.
     pub(crate) fn ended(&mut self, instance: &Instance) {
         let worker = worker(instance);
-        self.holders.retain(|_, holder| *holder != worker);
+        let left = self.holders.extract_if(.., |_, holder| *holder == worker);
+        self.orphans.extend(left.map(|(family, _)| family));
         self.knows_switch.remove(&worker);
     }
 
@@ -75,7 +78,10 @@ impl Watch {
             (Service::Ecs, "RegisterTaskDefinition") => self.registered(world, call),
             (Service::Ecs, "DeregisterTaskDefinition") => self.deregistered(world, call),
             (Service::Ecs, "UpdateService") => updated(call),
-            (Service::Iam, "AttachRolePolicy") => attached(call),
+            (Service::Iam, "AttachRolePolicy") => {
+                self.reach("policies attached");
+                attached(call)
+            }
             (Service::Iam, "DetachRolePolicy") => Some("the operator detaches a policy".to_owned()),
             _ => return None,
         };
@@ -125,6 +131,9 @@ impl Watch {
         match (done, item["leaseOwner"]["S"].as_str()) {
             (true, Some(_)) => {
                 self.reach("leases taken");
+                if self.orphans.remove(family) {
+                    self.reach("leases of the dead taken over");
+                }
                 if let Some(before) = self.holders.insert(family.to_owned(), worker)
                     && before != worker
                 {
@@ -152,7 +161,13 @@ impl Watch {
         } else {
             "removals registered"
         });
-        loses_something(&revisions, &newest).or_else(|| surplus(&revisions, &newest))
+        let same = doubles(&revisions, &newest);
+        if same.len() > 1 {
+            self.reach("surplus revisions");
+        }
+        let too_many = same.len() > MOST;
+        loses_something(&revisions, &newest)
+            .or_else(|| too_many.then(|| format!("{same:?} are ACTIVE patches of the same")))
     }
 
     fn deregistered(&mut self, world: &World, call: &Call) -> Option<String> {
@@ -245,15 +260,14 @@ fn keeps_members(before: &RevisionView, after: &RevisionView) -> bool {
     })
 }
 
-/// At most the surplus that a crash may leave.
-fn surplus(revisions: &[RevisionView], ours: &RevisionView) -> Option<String> {
+/// Numbers of the ACTIVE patches of the same source with the same digest.
+fn doubles(revisions: &[RevisionView], ours: &RevisionView) -> Vec<u64> {
     let key = |view: &RevisionView| {
         receipt::ours(&parsed(view)).map(|receipt| (receipt.source.arn.clone(), receipt.digest.to_string()))
     };
-    let wanted = key(ours)?;
+    let Some(wanted) = key(ours) else { return Vec::new() };
     let active = revisions.iter().filter(|view| view.status == Status::Active && view.registered_by == SESSION);
-    let same: Vec<u64> = active.filter(|view| key(view).as_ref() == Some(&wanted)).map(|view| view.number).collect();
-    (same.len() > MOST).then(|| format!("{same:?} are all ACTIVE patches of {:?}", wanted.0))
+    active.filter(|view| key(view).as_ref() == Some(&wanted)).map(|view| view.number).collect()
 }
 
 /// Of a service, nothing but the task definition is changed.
