@@ -44,6 +44,8 @@ pub(crate) enum Element {
     Deed(u64),
     /// What goes wrong with a call: slot and number of the instance, number of the call.
     Mishap(u64, u64, u64),
+    /// Somebody registers a revision just while a worker is at work on the family: after that call of his.
+    Rush(u64, u64, u64),
     /// What becomes of the n-th event on its way, beside being delivered soon.
     Event(u64),
 }

@@ -25,6 +25,10 @@ pub(crate) struct Watch {
     step: u64,
     /// Who took the lease of a family last, and has not given it back.
     holders: BTreeMap<String, Worker>,
+    /// Who has sent a registration of a family that may have been done, and has not looked at the family since.
+    blind: BTreeSet<(Worker, String)>,
+    /// The family whose lease was taken by the last call.
+    pub(crate) just_leased: Option<String>,
     /// Families whose lease nobody gave back.
     orphans: BTreeSet<String>,
     /// Since which step the operator is paused.
@@ -54,6 +58,7 @@ impl Watch {
         let left = self.holders.extract_if(.., |_, holder| *holder == worker);
         self.orphans.extend(left.map(|(family, _)| family));
         self.knows_switch.remove(&worker);
+        self.blind.retain(|(blind, _)| *blind != worker);
     }
 
     /// A call was made. What is answered must not be.
@@ -75,7 +80,14 @@ impl Watch {
                 self.read(worker, call);
                 None
             }
-            (Service::Ecs, "RegisterTaskDefinition") => self.registered(world, call),
+            (Service::Ecs, "DescribeTaskDefinition") => {
+                self.blind.remove(&(worker, family_of(&call.target).unwrap_or_default()));
+                return None;
+            }
+            (Service::Ecs, "RegisterTaskDefinition") => {
+                let again = self.sends_blindly(worker, call);
+                again.or_else(|| self.registered(world, call))
+            }
             (Service::Ecs, "DeregisterTaskDefinition") => self.deregistered(world, call),
             (Service::Ecs, "UpdateService") => updated(call),
             (Service::Iam, "AttachRolePolicy") => {
@@ -106,6 +118,18 @@ impl Watch {
             .then(|| format!("{call} by somebody who has not the lease of {family}: {holder:?} has"))
     }
 
+    /// A registration is never sent again before the family was looked at, unless ECS said that nothing was done.
+    fn sends_blindly(&mut self, worker: Worker, call: &Call) -> Option<String> {
+        let key = (worker, call.target.clone());
+        if self.blind.contains(&key) {
+            return Some(format!("{call} once more, and nobody looked at {} before", call.target));
+        }
+        if call.outcome != Outcome::Failed("ThrottlingException".to_owned()) {
+            self.blind.insert(key);
+        }
+        None
+    }
+
     fn read(&mut self, worker: Worker, call: &Call) {
         let body = String::from_utf8_lossy(&call.body);
         if call.outcome == Outcome::Answered && (body.contains("\"switch\"") || body.contains("\"standing\"")) {
@@ -131,6 +155,7 @@ impl Watch {
         match (done, item["leaseOwner"]["S"].as_str()) {
             (true, Some(_)) => {
                 self.reach("leases taken");
+                self.just_leased = Some(family.to_owned());
                 if self.orphans.remove(family) {
                     self.reach("leases of the dead taken over");
                 }

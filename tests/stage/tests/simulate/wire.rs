@@ -6,6 +6,8 @@
 //! next thing that happens. So calls of several workers come in any order, and in the same one each time.
 
 use crate::chance::Draw;
+use crate::deeds::name;
+use crate::definitions::{self, Flavour};
 use crate::mishaps::Mishap;
 use crate::scene::{Element, Scene, Turn, purpose};
 use crate::worker::Instance;
@@ -17,6 +19,7 @@ use aws_smithy_runtime_api::client::result::ConnectorError;
 use aws_smithy_runtime_api::client::runtime_components::RuntimeComponents;
 use ecs_sidecar_tests::World;
 use futures_util::FutureExt as _;
+use serde_json::json;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
@@ -80,6 +83,12 @@ impl HttpConnector for Connector {
                 _ => {}
             }
             let answered = answer(&scene, &instance, &inner, request, mishap);
+            let leased = scene.state().watch.just_leased.take();
+            if let Some(family) = leased.filter(|_| draw.hits(150))
+                && scene.has(Element::Rush(slot, incarnation, number))
+            {
+                rush(&scene, family, Duration::from_millis(draw.between(1, 300)), number);
+            }
             if mishap == Some(Mishap::DiesAfter) {
                 instance.die(&scene, "dies before the answer comes");
                 return pending().await;
@@ -94,6 +103,21 @@ impl HttpConnector for Connector {
 fn latency(draw: &mut Draw) -> Duration {
     let longest = if draw.hits(15) { 3_500 } else { 40 };
     Duration::from_millis(draw.between(1, longest))
+}
+
+/// Somebody registers a version of the family in a moment.
+fn rush(scene: &Arc<Scene>, family: String, soon: Duration, number: u64) {
+    let scene = scene.clone();
+    spawn_local(async move {
+        sleep(soon).await;
+        scene.set_clock();
+        let text = definitions::registration(&family, 10_000 + number, Flavour::Fargate);
+        if let Ok(arn) = scene.world.register(&text) {
+            scene.tell("user", &format!("registers {} (in a rush)", name(&arn)));
+            scene.state().tally.count("registered while somebody is at work");
+            scene.event(json!({ "name": "RegisterTaskDefinition", "family": family, "arn": arn }).to_string());
+        }
+    });
 }
 
 /// The call arrives, and is answered.
