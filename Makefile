@@ -42,7 +42,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-macro test-registry test-fleet test-cdk faults package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, faults, the zips for Lambda
+test-all: test test-alone test-macro test-registry test-fleet test-cdk test-contract faults simulate package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, faults, a simulation, the zips for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: lint
@@ -119,9 +119,21 @@ test-cdk: .venv/stamp $(cdk)/node_modules/stamp ## What AWS CDK writes, through 
 	cargo build --locked --workspace --bin ecs-fake --bin ecs-sidecar
 	@$(package_here) && export CDK_TEMPLATES=dist/cdk && $(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/cdk
 
+.PHONY: test-contract
+test-contract: .venv-contract/stamp ## The fake answers as two emulators do that other people wrote (ministack, moto)
+	cargo build --locked --workspace --bin ecs-fake
+	.venv-contract/bin/python -m pytest $(PYTEST_FLAGS) tests/python/contract
+
+# Every place of the storm is reached in 200,000 steps; fewer prove less.
+STEPS ?= 200000
+.PHONY: simulate
+simulate: ## Families, people and workers in a storm that a seed decides: SEED=number|random STEPS=number EPISODE=number THREADS=number
+	SEED=$(SEED) STEPS=$(STEPS) EPISODE=$(EPISODE) THREADS=$(THREADS) SHORTEN=$(SHORTEN) \
+	  cargo test --locked --profile proof --package ecs-sidecar-stage --test simulate
+
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
-	rm -rf .venv .venv-lint .venv-app dist .pytest_cache $(cdk)/node_modules
+	rm -rf .venv .venv-lint .venv-app .venv-contract dist .pytest_cache $(cdk)/node_modules
 	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
 
 # A stamp, so that a second run does not ask pip again.
@@ -133,6 +145,9 @@ clean: ## Remove what make has made, but for cargo's target directory
 
 .venv-app/stamp: tests/python/requirements-app.txt $(example)/requirements.txt $(example)/requirements-otel.txt
 	@$(call make_venv,.venv-app,$<)
+
+.venv-contract/stamp: tests/python/requirements-contract.txt
+	@$(call make_venv,.venv-contract,$<)
 
 $(cdk)/node_modules/stamp: $(cdk)/package.json $(cdk)/package-lock.json
 	@command -v npm >/dev/null || { \

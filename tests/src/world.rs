@@ -141,6 +141,10 @@ pub(crate) struct Rules {
     pub(crate) page: Option<usize>,
     /// Which entries of a request fail: service, code, what they contain.
     pub(crate) failing: Vec<(Service, String, String)>,
+    /// Whether signatures are believed instead of computed.
+    pub(crate) trusting: bool,
+    /// How many seconds IAM takes to show a policy that was attached.
+    pub(crate) policy_lag: u64,
 }
 
 impl Rules {
@@ -192,6 +196,8 @@ impl World {
                 metered: false,
                 page: None,
                 failing: Vec::new(),
+                trusting: false,
+                policy_lag: 0,
             }),
             principals: Mutex::default(),
             log: Mutex::default(),
@@ -316,6 +322,16 @@ impl World {
         lock(&self.shared.rules).policy_quota = quota;
     }
 
+    /// From now on IAM takes so many seconds to show a policy that somebody attached, though it is in force at once.
+    pub fn show_policies_after(&self, seconds: u64) {
+        lock(&self.shared.rules).policy_lag = seconds;
+    }
+
+    /// From now on signatures are believed: computing them anew is a good part of what a call costs.
+    pub fn trust_signatures(&self) {
+        lock(&self.shared.rules).trusting = true;
+    }
+
     /// From now on every definition is answered with this read-only member (a value in JSON), and a registration
     /// that has it is refused: ECS of next year.
     pub fn add_read_only_member(&self, name: &str, value: &str) {
@@ -330,6 +346,11 @@ impl World {
     /// The calls so far as `RegisterTaskDefinition web`, what went wrong in brackets behind.
     pub fn call_lines(&self) -> Vec<String> {
         lock(&self.shared.log).iter().map(ToString::to_string).collect()
+    }
+
+    /// The same, and forgets them.
+    pub fn take_calls(&self) -> Vec<Call> {
+        std::mem::take(&mut *lock(&self.shared.log))
     }
 
     /// Forgets the calls so far; their numbers go on.

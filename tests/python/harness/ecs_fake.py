@@ -32,13 +32,14 @@ class EcsFake:
     """A world with these roles and images and nothing else; `url` is its endpoint.
 
     `upstream` are images in public.ecr.aws; `images` are in the private registry (`repository:tag=arm64` for one
-    architecture), and of `manifests` only the manifests."""
+    architecture), and of `manifests` only the manifests. `more` is what else the program is told."""
 
-    def __init__(self, roles=("app/web", "execution"), upstream=(), images=(), manifests=(), region="eu-west-1"):
+    def __init__(self, roles=("app/web", "execution"), upstream=(), images=(), manifests=(), region="eu-west-1", more=()):
         self.url = None
         named = {"--role": roles, "--upstream": upstream, "--image": images, "--manifests-of": manifests}
         self._arguments = ["--region", region]
         self._arguments += [argument for option, values in named.items() for v in values for argument in (option, v)]
+        self._arguments += more
         self._region = region
         self._process = None
 

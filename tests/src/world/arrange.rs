@@ -80,7 +80,7 @@ impl World {
         let name = path_and_name.rsplit('/').next().unwrap_or_default();
         let path = format!("/{}", path_and_name.strip_suffix(name).unwrap_or_default());
         let arn = format!("arn:{}:iam::{}:role/{path_and_name}", self.place.partition(), self.place.account);
-        let role = Role { arn: arn.clone(), path, attached: Vec::new() };
+        let role = Role { arn: arn.clone(), path, attached: Vec::new(), shown_from: BTreeMap::new() };
         let key = (self.place.account.clone(), name.to_owned());
         lock(&self.shared.history).now.roles.insert_mut(key, Arc::new(role));
         arn

@@ -78,7 +78,8 @@ impl World {
                 "The security token included in the request is invalid.",
             ));
         };
-        if let Err(error) = signature::verify(request, scope, call.service, &principal) {
+        let trusting = lock(&self.shared.rules).trusting;
+        if !trusting && let Err(error) = signature::verify(request, scope, call.service, &principal) {
             return Outgoing::error(error);
         }
         let hook = lock(&self.shared.hook).clone();

@@ -8,6 +8,7 @@ use crate::world::input::Input;
 use crate::world::state::{Role, State};
 use crate::world::{Caller, Rules};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The deed of that name.
 pub(crate) fn deed(operation: &str) -> Option<Deed> {
@@ -69,7 +70,8 @@ fn list_attached(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Re
         Some(_) => return Err(ServiceError::new("ValidationError", "MaxItems is not between 1 and 1000")),
     };
     let invalid = || ServiceError::new("ValidationError", "Invalid Marker");
-    let (arns, next) = page(role.attached.clone(), input.text("Marker").as_deref(), size, invalid)?;
+    let shown = role.attached.iter().filter(|arn| role.shown_from.get(*arn).is_none_or(|from| *from <= caller.at));
+    let (arns, next) = page(shown.cloned().collect(), input.text("Marker").as_deref(), size, invalid)?;
     let members: String = arns
         .iter()
         .map(|arn| {
@@ -118,6 +120,9 @@ fn attach(state: &mut State, caller: &Caller, rules: &Rules, input: &Input) -> R
     if role.attached.len() >= rules.policy_quota {
         let message = format!("Cannot exceed quota for PoliciesPerRole: {}", rules.policy_quota);
         return Err(ServiceError::new("LimitExceeded", message));
+    }
+    if rules.policy_lag > 0 {
+        role.shown_from.insert(arn.clone(), caller.at + Duration::from_secs(rules.policy_lag));
     }
     role.attached.push(arn);
     Ok(Answer(String::new()))

@@ -11,6 +11,7 @@ use bytes::Bytes;
 use rpds::{RedBlackTreeMapSync, VectorSync};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 /// An account and a Region: where everything but IAM lives.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -101,6 +102,8 @@ pub(crate) struct Role {
     pub(crate) arn: String,
     pub(crate) path: String,
     pub(crate) attached: Vec<String>,
+    /// Since when IAM shows those that it did not show at once.
+    pub(crate) shown_from: BTreeMap<String, SystemTime>,
 }
 
 /// A repository of ECR.

@@ -134,7 +134,7 @@ pub const TEXTS: [(&str, Text); 5] = [
 ];
 
 /// What `ecs-sidecar inject` makes of a file.
-fn injected_by_cli(text: &str) -> String {
+pub fn injected_by_cli(text: &str) -> String {
     let (account, region) = (ACCOUNT.parse().unwrap(), REGION.parse().unwrap());
     let definition = TaskDefinition::parse(text).unwrap();
     let observed = Observed::unchecked(account, region, definition, "ecr-public".to_owned());

@@ -156,3 +156,19 @@ fn signed(world: &World, service: &str, body: &'static str) -> http::Request<Byt
     sign(signable.unwrap(), &params).unwrap().into_parts().0.apply_to_request_http1x(&mut request);
     request
 }
+
+#[tokio::test]
+async fn a_policy_is_attached_at_once_and_shown_after_a_while() {
+    let world = World::new();
+    world.add_role("web");
+    world.show_policies_after(10);
+    let client = aws_sdk_iam::Client::new(&world.sdk_config());
+    let shown = async || {
+        let page = client.list_attached_role_policies().role_name("web").send().await.unwrap();
+        page.attached_policies().len()
+    };
+    attach(&world, "web", DAEMON).await.unwrap();
+    assert_eq!((world.attached("web").len(), shown().await), (1, 0));
+    world.clock().advance(std::time::Duration::from_secs(10));
+    assert_eq!(shown().await, 1);
+}

@@ -146,3 +146,10 @@ fn a_request_without_a_signature_is_not_looked_at() {
     assert_eq!(response.status(), 403);
     assert!(world.revisions("web").is_empty());
 }
+
+#[tokio::test]
+async fn a_world_that_trusts_believes_any_signature() {
+    let world = World::new();
+    world.trust_signatures();
+    register(config(&world), Meddling::BodyAfterSigning).await.unwrap();
+}

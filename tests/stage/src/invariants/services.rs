@@ -6,7 +6,7 @@ use super::People;
 use super::revisions::{is_operators, work};
 use crate::stage::Stage;
 use ecs_sidecar_aws::service_rows::ServiceRow;
-use ecs_sidecar_core::rollout::ServiceState;
+use ecs_sidecar_core::rollout::{RolloutReason, ServiceState};
 use ecs_sidecar_tests::RevisionView;
 
 /// What each service pins is its owner's revision or what replaces that, and its row tells so.
@@ -30,7 +30,8 @@ pub(super) fn led(stage: &Stage, people: &People, rows: &[ServiceRow]) -> Vec<St
         let Some(row) = row else { continue };
         let to = row.history.last.as_ref().map(|last| last.to.as_str());
         match row.state {
-            Some(ServiceState::Current) if to != Some(&pins) => {
+            // One that was set back to what nothing replaces any more is current too, and keeps its last move.
+            Some(ServiceState::Current) if is_moved(row) && to != Some(&pins) => {
                 found.push(format!("{arn}: the row tells that it runs {to:?}, and it runs {pins}"));
             }
             Some(ServiceState::Moving | ServiceState::Waiting) | None => {
@@ -40,6 +41,10 @@ pub(super) fn led(stage: &Stage, people: &People, rows: &[ServiceRow]) -> Vec<St
         }
     }
     found
+}
+
+fn is_moved(row: &ServiceRow) -> bool {
+    row.reason.as_deref() == Some(RolloutReason::Moved.label())
 }
 
 fn revision(stage: &Stage, arn: &str) -> Option<RevisionView> {
