@@ -1,0 +1,124 @@
+"""The benchmarks' driver: figures are read strictly, goals are judged, and a part that fails is a failure.
+
+Needs no measurement: parts are small commands here.
+"""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(TESTS))
+
+from bench import __main__ as driver  # noqa: E402
+from bench import contract, parts, table  # noqa: E402
+from bench.contract import Figure  # noqa: E402
+
+
+def document(**figure):
+    return json.dumps({"part": "calls", "figures": [{"name": "depth", "value": 2, "unit": "calls", **figure}]})
+
+
+def test_a_figure_is_read_with_all_that_it_says():
+    (figure,) = contract.read(document(spread=[1, 3], goal={"at_most": 2}, note="warm", fixed=True), "calls")
+    assert figure == Figure("depth", 2, "calls", (1, 3), {"at_most": 2}, "warm", True)
+    assert contract.read(contract.write("calls", [figure]), "calls") == [figure]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "figures: none",
+        "[]",
+        '{"part": "sweep", "figures": [{"name": "a", "value": 1, "unit": ""}]}',
+        '{"part": "calls", "figures": []}',
+        document(value="2"),
+        document(value=True),
+        document(spread=[1]),
+        document(goal={"exactly": 2}),
+        document(goal={"at_least": 1, "at_most": 2}),
+        document(colour="red"),
+        document() + document(),
+    ],
+)
+def test_what_is_not_the_contract_is_refused(text):
+    with pytest.raises(contract.NotTheContract, match="calls"):
+        contract.read(text, "calls")
+
+
+@pytest.mark.parametrize(
+    ("value", "goal", "missed", "words"),
+    [
+        (2.7, {"at_most": 2}, True, "missed by 35%"),
+        (2.0, {"at_most": 2}, False, "met"),
+        (0.5, {"at_most": 2}, False, "met, 75% to spare"),
+        (9000, {"at_least": 10000}, True, "missed by 10%"),
+        (15000, {"at_least": 10000}, False, "met, 50% to spare"),
+        (3, {"at_most": 0}, True, "missed by 3"),
+        (0, {"at_most": 0}, False, "met"),
+        (7, None, False, ""),
+    ],
+)
+def test_goals_are_judged_with_by_how_much(value, goal, missed, words):
+    figure = Figure("a", value, "ms", goal=goal)
+    assert (figure.missed(), table.verdict(figure)) == (missed, words)
+
+
+def test_columns_are_aligned_and_colour_is_asked_for():
+    figures = [Figure("a", 1, "ms", (0.5, 1234.5), {"at_most": 2}, "a note"), Figure("longer name", 12345.678, "")]
+    shown = table.text({"calls": figures, "sweep": "it fell over"})
+    heading, first, note, second = shown.splitlines()[1:5]
+    assert "\x1b" not in shown and "it fell over" in shown
+    assert heading.index("value") == first.index("1 ms") == second.index("12,346")
+    assert "0.5 - 1,234" in first and first.endswith("met, 50% to spare") and note.strip() == "a note"
+    assert "\x1b[32mmet" in table.text({"calls": figures}, colour=True)
+
+
+def test_a_page_has_its_figures_renewed_and_nothing_else():
+    page = f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n"
+    once = table.renewed(page, "new\n")
+    assert once == f"before\n{table.BEGIN}\n\nnew\n\n{table.END}\nafter\n" == table.renewed(once, "new")
+    with pytest.raises(ValueError, match="figures"):
+        table.renewed("a page without markers", "new")
+
+
+def printing(text, code=0):
+    return [sys.executable, "-c", f"print({text!r}); raise SystemExit({code})"]
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        (printing(document()), 0),
+        (printing(document(goal={"at_most": 1})), 0),
+        (printing(document(goal={"at_most": 1}, fixed=True)), 1),
+        (printing(document(), code=3), 1),
+        (printing("no figures"), 1),
+        (["no-such-program-anywhere"], 1),
+    ],
+)
+def test_what_makes_a_run_fail(command, code, monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(parts.COMMANDS, "calls", command)
+    page = tmp_path / "page.md"
+    page.write_text(f"{table.BEGIN}{table.END}")
+    written = tmp_path / "figures.json"
+    assert driver.main(["--parts", "calls", "--json", str(written), "--write", str(page)]) == code
+    told = json.loads(written.read_text())
+    assert (told["parts"] == []) == bool(told["failed"]) == ("Failed: " in page.read_text())
+    assert "calls" in capsys.readouterr().out and told["machine"]["cores"] >= 1
+
+
+def test_the_help_has_examples_and_unknown_parts_are_refused():
+    def run(*arguments):
+        command = [sys.executable, "-m", "bench", *arguments]
+        return subprocess.run(command, cwd=TESTS, capture_output=True, text=True, env={**os.environ, "COLUMNS": "120"})
+
+    helped = run("--help")
+    assert helped.returncode == 0 and "examples:" in helped.stdout and "--parts functions" in helped.stdout
+    refused = run("--parts", "speed")
+    assert refused.returncode == 2 and "functions, calls, planning, corpus, sweep" in refused.stderr
