@@ -15,11 +15,8 @@ import botocore
 import trustme
 from botocore.config import Config
 
-from .parts import ROOT
+from .place import ACCOUNT, FAKE, KEYS, REGION
 
-ACCOUNT, REGION = "111122223333", "eu-west-1"
-FAKE = ROOT / "target" / "release" / "ecs-fake"
-KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
 # As the SDKs name them in AWS_ENDPOINT_URL_...; the queue is asked only by what waits.
 SERVICES = ("ECS", "IAM", "ECR", "DYNAMODB", "EVENTBRIDGE", "CLOUDWATCH_LOGS", "SQS")
 
@@ -112,8 +109,8 @@ class Aws:
             service,
             region_name=REGION,
             endpoint_url=self.endpoints[name],
-            aws_access_key_id="test",
-            aws_secret_access_key="test",
+            aws_access_key_id=KEYS["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=KEYS["AWS_SECRET_ACCESS_KEY"],
             verify=str(self._certificates.bundle),
             config=Config(retries={"total_max_attempts": 1}, parameter_validation=False),
         )

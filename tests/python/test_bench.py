@@ -3,6 +3,7 @@
 Needs no measurement: parts are small commands here.
 """
 
+import copy
 import json
 import os
 import subprocess
@@ -15,7 +16,7 @@ TESTS = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(TESTS))
 
 from bench import __main__ as driver  # noqa: E402
-from bench import contract, parts, table  # noqa: E402
+from bench import compare, contract, corpus, parts, table  # noqa: E402
 from bench.contract import Figure  # noqa: E402
 
 
@@ -122,3 +123,105 @@ def test_the_help_has_examples_and_unknown_parts_are_refused():
     assert helped.returncode == 0 and "examples:" in helped.stdout and "--parts functions" in helped.stdout
     refused = run("--parts", "speed")
     assert refused.returncode == 2 and "functions, calls, planning, corpus, sweep" in refused.stderr
+
+
+def test_the_peer_in_python_wants_just_what_the_product_wants():
+    import sidecar  # of the peers, whose folder `compare` has made known
+
+    case = TESTS / "cases" / "inject-fargate-closed-vpc"
+    definition, expected = (json.loads((case / name).read_text()) for name in ("input.json", "result.json"))
+    settings = sidecar.Settings("111122223333", "eu-west-1", "ecr-public", "optOut", (), (), None)
+    sidecar.eligible(definition, settings)
+    result, _ = sidecar.injected(definition, None, settings, "ecr-public", by="cli")
+    assert result == expected
+
+
+DEFINITION = {
+    "family": "web",
+    "containerDefinitions": [
+        {
+            "name": "web",
+            "cpu": 0,
+            "environment": [{"name": "A", "value": "1"}, {"name": "B", "value": "2"}],
+            "command": ["serve", "all"],
+            "ulimits": [{"name": "nofile", "softLimit": 1, "hardLimit": 2}],
+            "memberOfNextYear": "x",
+        }
+    ],
+    "tags": [{"key": "team", "value": "web"}],
+    "memberOfNextYear": {"value": 1},
+}
+
+
+def changed(change):
+    definition = copy.deepcopy(DEFINITION)
+    change(definition, definition["containerDefinitions"][0])
+    return definition
+
+
+@pytest.mark.parametrize(
+    ("change", "losses"),
+    [
+        (lambda _, app: app["environment"].reverse(), []),
+        (lambda task, app: (app.pop("cpu"), app.update(mountPoints=[]), task.update(volumes=[])), []),
+        (lambda task, _: task["containerDefinitions"].append({"name": "more", "image": "more"}), []),
+        (lambda _, app: app["environment"].pop(), ["containerDefinitions[web].environment[B]"]),
+        (lambda _, app: app["environment"][0].update(value="3"), ["containerDefinitions[web].environment[A].value"]),
+        (lambda _, app: app["ulimits"][0].update(softLimit=2), ["containerDefinitions[web].ulimits[0]"]),
+        (lambda _, app: app["command"].pop(), ["containerDefinitions[web].command[1]"]),
+        (lambda task, _: task.pop("memberOfNextYear"), ["memberOfNextYear"]),
+        (lambda task, _: task.pop("tags"), ["tags[0]"]),
+    ],
+)
+def test_losses_are_found_and_additions_are_none(change, losses):
+    assert compare.losses(DEFINITION, changed(change)) == losses
+
+
+class Account:
+    """What a pipeline is tried on: the revisions of one family."""
+
+    def __init__(self):
+        self.revisions = [DEFINITION]
+
+    def newest(self, _family):
+        return copy.deepcopy(self.revisions[-1]), len(self.revisions)
+
+
+class Careful:
+    """A pipeline that does what it should."""
+
+    def prepare(self, account, family):
+        pass
+
+    def inject(self, account, family):
+        definition, _ = account.newest(family)
+        if len(definition["containerDefinitions"]) == 1:
+            definition["containerDefinitions"].append({"name": "xray-daemon"})
+            account.revisions.append(definition)
+        return 0.1
+
+    def remove(self, account, family):
+        definition, _ = account.newest(family)
+        del definition["containerDefinitions"][1:]
+        account.revisions.append(definition)
+
+
+class Careless(Careful):
+    """One that drops what it does not know, and registers each time."""
+
+    def inject(self, account, family):
+        super().inject(account, family)
+        definition, _ = account.newest(family)
+        definition.pop("memberOfNextYear", None)
+        definition["containerDefinitions"][0].pop("command", None)
+        account.revisions.append(definition)
+        return 0.1
+
+
+def test_a_careless_pipeline_is_told_from_a_careful_one():
+    careful, careless = corpus.Tally(), corpus.Tally()
+    corpus.treat(Careful(), Account(), "web", "a.json", careful)
+    corpus.treat(Careless(), Account(), "web", "a.json", careless)
+    assert careful == corpus.Tally(seconds=[0.1], injected=1)
+    lost = ["a.json: containerDefinitions[web].command"]
+    assert careless == corpus.Tally([0.1], 1, 0, [], lost, 1, again=1, drifted=0, unlike=1, unlike_but_for_next_year=1)
