@@ -18,6 +18,7 @@ sys.path.insert(0, str(TESTS))
 from bench import __main__ as driver  # noqa: E402
 from bench import compare, contract, corpus, parts, table  # noqa: E402
 from bench.contract import Figure  # noqa: E402
+from bench.runtime_api import Function, FunctionFailed  # noqa: E402
 
 
 def document(**figure):
@@ -225,3 +226,33 @@ def test_a_careless_pipeline_is_told_from_a_careful_one():
     assert careful == corpus.Tally(seconds=[0.1], injected=1)
     lost = ["a.json: containerDefinitions[web].command"]
     assert careless == corpus.Tally([0.1], 1, 0, [], lost, 1, again=1, drifted=0, unlike=1, unlike_but_for_next_year=1)
+
+
+LOOP = """
+import http.client, os
+api = http.client.HTTPConnection(os.environ["AWS_LAMBDA_RUNTIME_API"])
+while True:
+    api.request("GET", "/2018-06-01/runtime/invocation/next")
+    event = api.getresponse()
+    body = event.read()
+    if body == b"end":
+        raise SystemExit("ended on purpose")
+    path = "/2018-06-01/runtime/invocation/" + event.headers["Lambda-Runtime-Aws-Request-Id"]
+    # A generator is sent in chunks.
+    api.request("POST", path + ("/error" if body == b"fail" else "/response"), iter([b"ans", b"wer to ", body]))
+    api.getresponse().read()
+"""
+
+
+def test_a_function_is_started_invoked_and_looked_at(tmp_path):
+    with Function([sys.executable, "-c", LOOP], {}, tmp_path) as function:
+        assert 0 < function.cpu_ns() < 10**10 and function.started_ns > 0 and function.peak_memory_bytes() > 2**20
+        before = function.cpu_ns()
+        answers = [function.invoke(event)[0] for event in (b"one", b"two" * 100_000)]
+        assert answers == [b"answer to one", b"answer to " + b"two" * 100_000]
+        assert function.cpu_ns() > before
+        with pytest.raises(FunctionFailed, match="/error"):
+            function.invoke(b"fail")
+    with Function([sys.executable, "-c", LOOP], {}, tmp_path) as function:
+        with pytest.raises(FunctionFailed, match="ended on purpose"):
+            function.invoke(b"end")

@@ -4,10 +4,11 @@ For the events that are measured (somebody registered a definition that asks for
 same order, those side by side that the function makes side by side, remembers the same facts while it is warm, and registers
 the same definition with the same receipt. That it does is checked before anything is measured.
 
-What it leaves out, which favours Python: policies other than the preset, which is a literal here and needs no parser;
-network modes but awsvpc, tasks on instances, updates, removals, withdrawals of leftovers; fetching an image; services; messages that have to wait,
-and their queue's client; deadlines; the check of the result against ECS's rules; masking of secrets in receipts and refusals;
-a registration whose answer is lost is sent again by boto3's standard retries; and numbers may be spelled otherwise.
+What it leaves out, which favours Python: policies other than the preset, which is a literal here and needs no parser; network
+modes but awsvpc, tasks on instances, updates, removals, withdrawals of leftovers; fetching an image; services; messages that
+have to wait, and their queue's client; deadlines; the check of the result against ECS's rules; masking of secrets in receipts
+and refusals. A registration whose answer is lost is sent again by boto3's standard retries, and numbers may be spelled
+otherwise.
 """
 
 import json

@@ -78,6 +78,12 @@ async fn run() -> Result<(), String> {
         }
     }
     let _registry = Registry::start(&world).await.map_err(|error| error.to_string())?;
+    let _servers = serve(&world, port, ports, &manner).await?;
+    std::future::pending().await
+}
+
+/// Serves the world on so many ports, and prints where.
+async fn serve(world: &World, port: u16, ports: u16, manner: &Manner) -> Result<Vec<Server>, String> {
     let mut servers = Vec::new();
     for number in 0..ports {
         // A port that somebody named is the first one's.
@@ -89,7 +95,7 @@ async fn run() -> Result<(), String> {
     for server in &servers {
         writeln!(out, "{}", server.url()).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
     }
-    std::future::pending().await
+    Ok(servers)
 }
 
 /// Has each call written into a file, as it comes.
