@@ -18,6 +18,9 @@ example := examples/python-app
 cdk := tests/cdk
 templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml infra/cloudformation/macro.yaml
 
+# This machine's architecture, as Lambda calls it.
+here := $(subst aarch64,arm64,$(shell uname -m))
+
 # Builds the functions for an emulator on this machine, and names their zips as tests and demo find them.
 package_here = packages=$$($(PYTHON) infra/package.py --run-here --profile $(EMULATOR_PROFILE)) && \
   export RECONCILE_PACKAGE="$$(echo "$$packages" | sed -n 1p)" SWEEP_PACKAGE="$$(echo "$$packages" | sed -n 2p)" \
@@ -45,6 +48,13 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 test-all: test test-alone test-macro test-registry test-fleet test-cdk test-contract faults simulate package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, faults, a simulation, the zips for Lambda
 	@echo "make test-all: all passed"
 
+.PHONY: bench
+bench: .venv-bench/stamp ## What it costs, and what others cost: figures in dist/bench.json and dist/bench.md (BENCH_FLAGS=--quick)
+	cargo build --locked --release --package ecs-sidecar-tests --bin ecs-fake
+	cargo build --locked --release --package ecs-sidecar --bin ecs-sidecar
+	@$(PYTHON) infra/package.py --arch $(here) >/dev/null
+	@PYTHONPATH=tests .venv-bench/bin/python -m bench $(BENCH_FLAGS)
+
 .PHONY: lint
 lint: ## Format and lints of the Rust code
 	cargo fmt --all --check
@@ -68,7 +78,7 @@ test-program: .venv/stamp ## The commands of all pages; cfn-lint, the service mo
 	cargo build --locked --workspace --bin ecs-sidecar
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_readme.py tests/python/test_cfn_lint_judge.py \
 	  tests/python/test_service_model_judge.py tests/python/test_policy_schema.py tests/python/test_runbook.py \
-	  tests/python/test_security.py tests/python/test_commands.py
+	  tests/python/test_security.py tests/python/test_commands.py tests/python/test_bench.py
 
 .PHONY: test-template
 test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templates' own tests
@@ -133,7 +143,7 @@ simulate: ## Families, people and workers in a storm that a seed decides: SEED=n
 
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
-	rm -rf .venv .venv-lint .venv-app .venv-contract dist .pytest_cache $(cdk)/node_modules
+	rm -rf .venv .venv-lint .venv-app .venv-contract .venv-bench dist .pytest_cache $(cdk)/node_modules
 	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
 
 # A stamp, so that a second run does not ask pip again.
@@ -142,6 +152,9 @@ clean: ## Remove what make has made, but for cargo's target directory
 
 .venv-lint/stamp: tests/python/requirements-lint.txt
 	@$(call make_venv,.venv-lint,$<)
+
+.venv-bench/stamp: tests/bench/requirements.txt
+	@$(call make_venv,.venv-bench,$<)
 
 .venv-app/stamp: tests/python/requirements-app.txt $(example)/requirements.txt $(example)/requirements-otel.txt
 	@$(call make_venv,.venv-app,$<)

@@ -27,6 +27,7 @@ mod connector;
 pub mod http;
 mod image;
 mod registry;
+pub mod tls;
 mod world;
 
 pub use image::Image;

@@ -2,18 +2,25 @@
 //!
 //! `ecs-fake [--port N] [--region NAME] [--role PATH/NAME]... [--image REPOSITORY:TAG[=ARCHITECTURE,..]]...
 //! [--manifests-of REPOSITORY:TAG]... [--upstream REPOSITORY:TAG]... [--queue NAME]... [--bus NAME]...
-//! [--table NAME[=KEY,..]]... [--item TABLE=JSON]... [--function NAME[=JSON]]... [--answer NAME=JSON]...`
+//! [--table NAME[=KEY,..]]... [--item TABLE=JSON]... [--function NAME[=JSON]]... [--answer NAME=JSON]... [--tls PEM]
+//! [--latency MILLISECONDS] [--ports N] [--calls FILE]`
 //!
-//! Prints one line with the URL for `AWS_ENDPOINT_URL`. The credentials to use are `test` and `test`. Images are in the private
+//! Prints one line with the URL for `AWS_ENDPOINT_URL`, or N of them, all of the same world, for clients that are to have a
+//! connection for each service. With `--tls` it speaks TLS by the certificate, chain and key in that file; with
+//! `--latency` each answer takes so much longer; with `--calls` each call is written into that file as a line. The credentials to use are `test` and `test`. Images are in the private
 //! registry, for `amd64` and `arm64` if nothing else is said; of `--manifests-of` the layers are not. What `--upstream`
 //! names is an image for both architectures in `public.ecr.aws`, which a pull through a cache rule fetches. A table has the keys `kind` and `id` if
 //! nothing else is said, and items come behind it. A function has the variables in an object of strings; what it answers to every
 //! invocation is `null` unless `--answer` says otherwise.
 
 use ecs_sidecar_core::json::{Document, Value};
-use ecs_sidecar_tests::{Clock, Image, Principal, Registry, World, http::Server};
+use ecs_sidecar_tests::http::{Manner, Server};
+use ecs_sidecar_tests::{Clock, Fault, Image, Principal, Registry, World, tls};
+use std::fs::File;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -34,12 +41,19 @@ async fn run() -> Result<(), String> {
         secret_key: "test".to_owned(),
         session_token: None,
     });
-    let mut port = 0;
+    let (mut port, mut ports, mut manner) = (0, 1_u16, Manner::default());
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let value = arguments.next().ok_or_else(|| format!("{argument} needs a value"))?;
         match argument.as_str() {
             "--port" => port = value.parse().map_err(|_| format!("{value} is not a port"))?,
+            "--ports" => ports = value.parse().map_err(|_| format!("{value} is no number of ports"))?,
+            "--tls" => manner.tls = Some(tls::acceptor(Path::new(&value))?),
+            "--latency" => {
+                let milliseconds = value.parse().map_err(|_| format!("{value} is no number of milliseconds"))?;
+                manner.latency = Duration::from_millis(milliseconds);
+            }
+            "--calls" => write_calls(&world, Path::new(&value))?,
             "--role" => drop(world.add_role(&value)),
             "--queue" => drop(world.add_queue(&value)),
             "--bus" => world.add_bus(&value),
@@ -64,10 +78,34 @@ async fn run() -> Result<(), String> {
         }
     }
     let _registry = Registry::start(&world).await.map_err(|error| error.to_string())?;
-    let server = Server::start(world, port).await.map_err(|error| error.to_string())?;
-    let mut out = std::io::stdout();
-    writeln!(out, "{}", server.url()).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
+    let _servers = serve(&world, port, ports, &manner).await?;
     std::future::pending().await
+}
+
+/// Serves the world on so many ports, and prints where.
+async fn serve(world: &World, port: u16, ports: u16, manner: &Manner) -> Result<Vec<Server>, String> {
+    let mut servers = Vec::new();
+    for number in 0..ports {
+        // A port that somebody named is the first one's.
+        let port = if number == 0 { port } else { 0 };
+        let server = Server::start_in_a_manner(world.clone(), port, manner.clone()).await;
+        servers.push(server.map_err(|error| error.to_string())?);
+    }
+    let mut out = std::io::stdout();
+    for server in &servers {
+        writeln!(out, "{}", server.url()).and_then(|()| out.flush()).map_err(|error| error.to_string())?;
+    }
+    Ok(servers)
+}
+
+/// Has each call written into a file, as it comes.
+fn write_calls(world: &World, file: &Path) -> Result<(), String> {
+    let file = File::create(file).map_err(|error| format!("{}: {error}", file.display()))?;
+    world.on_call(move |call| {
+        let _best_effort = writeln!(&file, "{}:{} {}", call.service.label(), call.operation, call.target);
+        Fault::None
+    });
+    Ok(())
 }
 
 /// What is said as `NAME=..`.

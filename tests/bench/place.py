@@ -1,0 +1,8 @@
+"""Where the benchmarks take place: the account and Region, and the programs that stand for both sides. Knows nothing else."""
+
+from .parts import ROOT
+
+ACCOUNT, REGION = "111122223333", "eu-west-1"
+KEYS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test"}
+FAKE = ROOT / "target" / "release" / "ecs-fake"
+PROGRAM = ROOT / "target" / "release" / "ecs-sidecar"
