@@ -20,8 +20,11 @@
 //! | `withdrawn` | SS | `SOURCE DIGEST`: patches that somebody took back, so that they are not made again |
 //! | `leaseOwner`, `leaseUntil` | S, N | who acts on it, and until when; absent if nobody does |
 
+mod claim;
+
 use crate::error::Error;
 use crate::table::{FAMILY, ID, Item, Table};
+pub(crate) use claim::Claim;
 use ecs_sidecar_core::ids::{Arn, Family};
 use ecs_sidecar_core::state::State;
 use std::collections::BTreeSet;
@@ -251,12 +254,24 @@ impl Table {
         if let Some((_, until)) = row.lease.as_ref().filter(|_| row.is_leased(now)) {
             return Ok(Taken::Theirs(until - now));
         }
-        let count = LEASES.fetch_add(1, Ordering::Relaxed);
-        let owner = format!("{}-{}-{count}", std::process::id(), self.clock.nanoseconds());
-        let mut leased = Row { lease: Some((owner, now + LEASE.as_secs())), ..row.clone() };
+        let mut leased = Row { lease: Some((self.new_owner(), now + LEASE.as_secs())), ..row.clone() };
         leased.grants.extend(grants);
         let put = self.put(leased.write()).await?;
         Ok(put.map_or(Taken::Moved, |item| Taken::Ours(Box::new(Row::read(item)))))
+    }
+
+    /// An owner of leases that there was not yet.
+    fn new_owner(&self) -> String {
+        let count = LEASES.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{}-{count}", std::process::id(), self.clock.nanoseconds())
+    }
+
+    /// Gives the right back before anything came of it. `None`: somebody has written the row meanwhile.
+    ///
+    /// Errors: those of [`Table::put`].
+    pub(crate) async fn give_back(&self, held: &Row) -> Result<Option<Row>, Error> {
+        let row = Row { lease: None, ..held.clone() };
+        Ok(self.put(row.write()).await?.map(Row::read))
     }
 
     /// Notes what is to be attached beside what was noted with the lease. `None`: somebody has written the row, so that the

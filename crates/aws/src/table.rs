@@ -52,7 +52,7 @@ pub(crate) const ID: &str = "id";
 /// Version of an item's layout.
 pub(crate) const V: &str = "v";
 /// How often an item was written.
-const VERSION: &str = "version";
+pub(crate) const VERSION: &str = "version";
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -104,11 +104,10 @@ impl Table {
     ///
     /// Guarantees: of several who write what they have read, one has success. A write whose answer was lost counts
     /// as somebody else's. Assumptions: `PutItem`. Errors: [`Error::Call`].
-    pub(crate) async fn put(&self, mut item: Item) -> Result<Option<Item>, Error> {
+    pub(crate) async fn put(&self, item: Item) -> Result<Option<Item>, Error> {
         // Also where it is none that anybody can read: what was read is the condition, and what is written is sound.
         let before = item.0.get(VERSION).cloned();
-        item.set_number(VERSION, Some(item.number(VERSION).unwrap_or(0).saturating_add(1)));
-        item.set_number(V, Some(item.number(V).unwrap_or(LAYOUT).max(LAYOUT)));
+        let item = item.written();
         let id = item.text(ID).unwrap_or_default();
         let request = self.client.put_item().table_name(&self.name).set_item(Some(item.0.clone()));
         let request = request.expression_attribute_names("#version", VERSION);
@@ -156,6 +155,13 @@ impl Item {
 
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.0.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    /// The same as it is after one more write.
+    pub(crate) fn written(mut self) -> Self {
+        self.set_number(VERSION, Some(self.writes().saturating_add(1)));
+        self.set_number(V, Some(self.number(V).unwrap_or(LAYOUT).max(LAYOUT)));
+        self
     }
 
     /// How often it was written.
