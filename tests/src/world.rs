@@ -46,7 +46,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How many managed policies a role may have, unless a test says otherwise.
 const POLICIES_PER_ROLE: usize = 20;
@@ -139,6 +139,8 @@ pub(crate) struct Rules {
     pub(crate) metered: bool,
     /// How many items a page of a query looks at, at most.
     pub(crate) page: Option<usize>,
+    /// How long an answer is on its way to a client in this process, by the runtime's time.
+    pub(crate) latency: Option<Duration>,
     /// Which entries of a request fail: service, code, what they contain.
     pub(crate) failing: Vec<(Service, String, String)>,
 }
@@ -191,6 +193,7 @@ impl World {
                 denied: Vec::new(),
                 metered: false,
                 page: None,
+                latency: None,
                 failing: Vec::new(),
             }),
             principals: Mutex::default(),
@@ -286,6 +289,16 @@ impl World {
     /// No more faults.
     pub fn leave_calls_alone(&self) {
         *lock(&self.shared.hook) = None;
+    }
+
+    /// From now on each answer to a client in this process is so long on its way, by the time of tokio's runtime. With a
+    /// clock that follows that time, the calls' times tell which of them waited for which.
+    pub fn answer_after(&self, latency: Duration) {
+        lock(&self.shared.rules).latency = Some(latency);
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        lock(&self.shared.rules).latency
     }
 
     /// Lets the buckets of ECS's calls count, filled to the brim.

@@ -71,6 +71,15 @@ pub(crate) enum Turn {
     Slow(u64),
 }
 
+/// How far the schedule goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// For how many milliseconds nobody writes, since AWS said that it was called too often; 0: somebody may.
+    pub(crate) slow_for: u64,
+    /// When the share is unused again, in milliseconds since 1970.
+    tat: u64,
+}
+
 /// What came of an attempt, and the item as it was before.
 enum Paced {
     /// It is written.
@@ -125,19 +134,40 @@ impl Table {
         Ok(Turn::Slow(interval))
     }
 
-    /// For how many milliseconds nobody writes, since AWS said that it was called too often; 0: somebody may.
+    /// How far the schedule goes, for a write that waits for no turn.
     ///
     /// Errors: those of [`Table::get`].
-    pub(crate) async fn slow_for(&self) -> Result<u64, Error> {
-        let until = self.get(PACE, ECS).await?.and_then(|item| item.number("slowUntil")).unwrap_or(0);
-        Ok(until.saturating_sub(self.clock.milliseconds()))
+    pub(crate) async fn schedule(&self) -> Result<Schedule, Error> {
+        let item = self.get(PACE, ECS).await?.unwrap_or_default();
+        let slow_until = item.number("slowUntil").unwrap_or(0);
+        let slow_for = slow_until.saturating_sub(self.clock.milliseconds());
+        Ok(Schedule { slow_for, tat: item.number("tat").unwrap_or(0) })
     }
 
-    /// Counts a write that an event brought beside the write itself, which waits for nothing. Best effort: were it missing,
-    /// a sweep would write once too often.
-    pub(crate) async fn count_turn(&self, share_percent: u32) {
-        if let Err(error) = self.take_turn(Urgency::Event, share_percent).await {
-            tracing::warn!(error = %crate::error::Chain(&error), "a write was not counted");
+    /// Counts a write that an event brought while it is made. Best effort: were it not counted, a sweep would write once too
+    /// often.
+    pub(crate) async fn count_turn(&self, schedule: Schedule, share_percent: u32) {
+        let (now, interval) = (self.clock.milliseconds(), interval(share_percent));
+        if schedule.tat > now + duration_ms(LONGEST_DEBT) {
+            return;
+        }
+        let mut attempts = [
+            ("tat = :tat", "(attribute_not_exists(tat) OR tat < :now)", now + interval),
+            ("tat = tat + :tat", "tat >= :now", interval),
+        ];
+        // What was so a moment ago is so most probably.
+        if schedule.tat >= now {
+            attempts.reverse();
+        }
+        for (set, condition, tat) in attempts {
+            match self.pace(set, condition, tat, now).await {
+                Ok(Paced::Set(_)) => return,
+                Ok(Paced::Refused(_)) => {}
+                Err(error) => {
+                    tracing::warn!(error = %crate::error::Chain(&error), "a write was not counted");
+                    return;
+                }
+            }
         }
     }
 

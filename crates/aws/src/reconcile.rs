@@ -252,11 +252,12 @@ impl Reconciler {
             }
         }
         let deadline = past.lease_ends.map_or(deadline, |end| deadline.no_later_than(end));
-        // Whoever waits for nothing takes his turn while he writes.
-        let takes_turn = acts && view.footing != Footing::Loose && view.writes_revisions();
+        // Whoever waits for no turn takes it while he writes.
         let turn = async {
-            if let (Some(table), true) = (&self.clients.table, takes_turn) {
-                table.count_turn(self.settings.sweep_share).await;
+            if let (Some(table), Footing::Firm(schedule), true) = (&self.clients.table, view.footing, acts)
+                && view.writes_revisions()
+            {
+                table.count_turn(schedule, self.settings.sweep_share).await;
             }
         };
         join(Box::pin(self.act(&view, note, deadline, past)), Box::pin(turn)).await.0

@@ -6,6 +6,7 @@
 //! [`shop::Shop`] a machine with services in a cluster, [`registry::Scene`] a stage whose image has to be fetched first.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod depth;
 pub mod machine;
 pub mod registry;
 pub mod scenes;

@@ -6,7 +6,7 @@ use super::looking::Footing;
 use super::{Decided, Past, Reconciler};
 use crate::error::Error;
 use crate::observe::{Sight, is_newest};
-use crate::pace::Turn;
+use crate::pace::{Schedule, Turn};
 use crate::rows::Taken;
 use crate::standing::Switch;
 use crate::table::Table;
@@ -46,8 +46,8 @@ impl Reconciler {
     /// seen. What the look has brought already is not asked for again. Without a table, anybody may.
     pub(super) async fn leave(&self, view: &Decided, past: &mut Past) -> Result<Leave, Error> {
         let (Some(table), Some(row)) = (&self.clients.table, &view.row) else { return Ok(Leave::Given) };
-        if let Footing::Firm(slow_for) = view.footing {
-            return Box::pin(self.confirm(table, view, slow_for, past)).await;
+        if let Footing::Firm(schedule) = view.footing {
+            return Box::pin(self.confirm(table, view, schedule, past)).await;
         }
         let now = self.clients.clock.now();
         if let (None, Some((_, until)), true) = (&past.held, &row.lease, row.is_leased(now)) {
@@ -76,15 +76,25 @@ impl Reconciler {
 
     /// The same where the lease is ours, and nobody else can have acted since the look. If that was all that was asked for,
     /// the switch and the newest revision are as fresh as a further look would have them.
-    async fn confirm(&self, table: &Table, view: &Decided, slow_for: u64, past: &mut Past) -> Result<Leave, Error> {
-        if view.writes_revisions() && slow_for > 0 {
-            return Ok(wait(slow_for, Reason::Throttled));
+    async fn confirm(
+        &self,
+        table: &Table,
+        view: &Decided,
+        schedule: Schedule,
+        past: &mut Past,
+    ) -> Result<Leave, Error> {
+        if view.writes_revisions() && schedule.slow_for > 0 {
+            return Ok(wait(schedule.slow_for, Reason::Throttled));
         }
-        match self.note_grants(table, view, past).await? {
-            Leave::Given if view.sight.at_once && view.plan.decision.registers() => Ok(Leave::Given),
-            Leave::Given => self.still_so(table, &view.sight).await,
-            other @ (Leave::Refused(_) | Leave::Moved) => Ok(other),
+        if view.sight.at_once && view.plan.decision.registers() {
+            return self.note_grants(table, view, past).await;
         }
+        let (noted, still_so) =
+            try_join(self.note_grants(table, view, past), self.still_so(table, &view.sight)).await?;
+        Ok(match noted {
+            Leave::Given => still_so,
+            Leave::Refused(_) | Leave::Moved => noted,
+        })
     }
 
     /// Notes what is to be attached in the row that is held. A later round may attach something else.

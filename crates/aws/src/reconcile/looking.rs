@@ -6,6 +6,7 @@ use super::{Past, Reconciler};
 use crate::clients::CALL;
 use crate::error::Error;
 use crate::observe::{Before, FirstLook, Sight, Trust, first_look, observe};
+use crate::pace::Schedule;
 use crate::rows::{Claim, LEASE, Row};
 use crate::standing::Standing;
 use ecs_sidecar_core::ids::Family;
@@ -28,9 +29,9 @@ pub(super) struct View {
 pub(super) enum Footing {
     /// On nothing: whoever acts has to take the lease, and to see that all is still so.
     Loose,
-    /// The lease is ours, and nobody else can have acted on what was seen since. Nobody writes for so many milliseconds,
-    /// since AWS said that it was called too often; 0: somebody may.
-    Firm(u64),
+    /// The lease is ours, and nobody else can have acted on what was seen since. How far the pace's schedule goes was read
+    /// beside the look.
+    Firm(Schedule),
 }
 
 impl Reconciler {
@@ -96,21 +97,21 @@ impl Reconciler {
                 Box::pin(first_look(&self.clients, family)),
                 Box::pin(self.stands()),
                 Box::pin(self.row(family, registered, past.held.as_ref())),
-                Box::pin(self.slow_for(registered)),
+                Box::pin(self.schedule(registered)),
             );
-            let (first, standing, row, slow_for) = answers.await;
+            let (first, standing, row, schedule) = answers.await;
             let (row, claim) = row?;
             // Before anything that went wrong beside it is told: a lease has to be given back.
             if let Some(Claim { row, held: Some(held), .. }) = &claim {
                 past.hold(held.clone(), row, asked_at);
             }
-            let (first, standing, slow_for) = (first?, standing?, slow_for?);
+            let (first, standing, schedule) = (first?, standing?, schedule?);
             if registered.is_none() || past.held.is_none() {
                 return Ok((first, standing, row, Footing::Loose));
             }
             let number = first.as_ref().map_or(0, FirstLook::number);
             if was_held || claim.is_some_and(|claim| claim.proves_untouched(number)) {
-                return Ok((first, standing, row, Footing::Firm(slow_for)));
+                return Ok((first, standing, row, Footing::Firm(schedule)));
             }
         }
     }
@@ -142,10 +143,10 @@ impl Reconciler {
     }
 
     /// Whoever asks for the lease beside the look has no other time to ask for this.
-    async fn slow_for(&self, registered: Option<u64>) -> Result<u64, Error> {
+    async fn schedule(&self, registered: Option<u64>) -> Result<Schedule, Error> {
         match (&self.clients.table, registered) {
-            (Some(table), Some(_)) => table.slow_for().await,
-            (Some(_) | None, _) => Ok(0),
+            (Some(table), Some(_)) => table.schedule().await,
+            (Some(_) | None, _) => Ok(Schedule::default()),
         }
     }
 }
