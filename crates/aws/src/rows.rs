@@ -213,9 +213,14 @@ impl Row {
     /// Whether somebody else than the holder of this row may not write it now. Nobody can have taken a lease that ends
     /// much later than one does that is taken now.
     pub fn is_leased(&self, now: u64) -> bool {
-        let longest = now + LEASE.as_secs() + SKEW;
-        self.lease.as_ref().is_some_and(|(_, until)| (now..=longest).contains(until))
+        self.lease.as_ref().is_some_and(|(_, until)| still_holds(*until, now))
     }
+}
+
+/// Whether a lease that ends then is somebody's.
+pub(crate) fn still_holds(until: u64, now: u64) -> bool {
+    let longest = now + LEASE.as_secs() + SKEW;
+    (now..=longest).contains(&until)
 }
 
 /// Those of the newest of these revisions.
@@ -241,7 +246,16 @@ impl Table {
     ///
     /// Errors: those of [`Table::query`].
     pub async fn rows(&self) -> Result<Vec<Row>, Error> {
-        Ok(self.query(FAMILY).await?.into_iter().map(Row::read).collect())
+        let mut rows = Vec::new();
+        self.each_row(|row| rows.push(row)).await?;
+        Ok(rows)
+    }
+
+    /// Hands over each row, by family, a page at a time: there may be more than fit into a function's memory.
+    ///
+    /// Errors: those of [`Table::query`].
+    pub(crate) async fn each_row(&self, mut each: impl FnMut(Row)) -> Result<(), Error> {
+        self.query_each(FAMILY, |item| each(Row::read(item))).await
     }
 
     /// Takes the right to act on a family. What is to be attached for it is noted before it is: an act that is cut off

@@ -86,16 +86,25 @@ impl Table {
     ///
     /// Assumptions: `Query`. Errors: [`Error::Call`].
     pub(crate) async fn query(&self, kind: &str) -> Result<Vec<Item>, Error> {
-        let (mut items, mut start) = (Vec::new(), None);
+        let mut items = Vec::new();
+        self.query_each(kind, |item| items.push(item)).await?;
+        Ok(items)
+    }
+
+    /// Hands over the items of a kind as [`Table::query`] has them, with no more than a page of them in memory.
+    ///
+    /// Assumptions and errors as with [`Table::query`]; some may have been handed over then.
+    pub(crate) async fn query_each(&self, kind: &str, mut each: impl FnMut(Item)) -> Result<(), Error> {
+        let mut start = None;
         loop {
             let request = self.client.query().table_name(&self.name).consistent_read(true);
             let request = request.key_condition_expression("kind = :kind").set_exclusive_start_key(start);
             let request = request.expression_attribute_values(":kind", text(kind));
             let page = request.send().await.map_err(|error| Error::call("Query", kind, &error))?;
-            items.extend(page.items.unwrap_or_default().into_iter().map(Item));
+            page.items.unwrap_or_default().into_iter().map(Item).for_each(&mut each);
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
-                return Ok(items);
+                return Ok(());
             }
         }
     }
