@@ -45,7 +45,7 @@ impl World {
 
     /// The transport alone.
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(InProcess(self.clone()))
+        self.carried(SharedHttpClient::new(InProcess(self.clone())))
     }
 
     /// The credentials of this handle's principal.

@@ -41,6 +41,7 @@ use crate::world::call::{Call, Fault, Service};
 use crate::world::clock::{Bucket, Buckets, Clock, lock};
 use crate::world::lambda::Answering;
 use crate::world::state::{Place, State};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,6 +64,8 @@ const AWS_POLICIES: [&str; 4] = [
 const SERVICE_POLICIES: [&str; 1] = ["aws-service-role/AmazonECSServiceRolePolicy"];
 
 type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
+
+type Carrier = Arc<dyn Fn(SharedHttpClient) -> SharedHttpClient + Send + Sync>;
 
 /// A handle on the world, seen from an account and a Region and with somebody's credentials.
 ///
@@ -103,6 +106,8 @@ struct Shared {
     principals: Mutex<BTreeMap<String, Principal>>,
     log: Mutex<Vec<Call>>,
     hook: Mutex<Option<Hook>>,
+    /// What clients reach the world through.
+    carrier: Mutex<Option<Carrier>>,
     /// What functions answer.
     answers: Mutex<BTreeMap<(Place, String), Answering>>,
     buckets: Mutex<Buckets>,
@@ -199,6 +204,7 @@ impl World {
             principals: Mutex::default(),
             log: Mutex::default(),
             hook: Mutex::default(),
+            carrier: Mutex::default(),
             answers: Mutex::default(),
             buckets: Mutex::default(),
             clock,
@@ -245,6 +251,7 @@ impl World {
             principals: Mutex::new(lock(&self.shared.principals).clone()),
             log: Mutex::default(),
             hook: Mutex::default(),
+            carrier: Mutex::default(),
             answers: Mutex::new(lock(&self.shared.answers).clone()),
             buckets: Mutex::new(lock(&self.shared.buckets).clone()),
             clock: self.shared.clock.fork(),
@@ -299,6 +306,17 @@ impl World {
 
     pub(crate) fn latency(&self) -> Option<Duration> {
         lock(&self.shared.rules).latency
+    }
+
+    /// From now on clients that are made in this process reach the world through what this makes of the way to it: to
+    /// measure what goes over it.
+    pub fn carry_by(&self, carrier: impl Fn(SharedHttpClient) -> SharedHttpClient + Send + Sync + 'static) {
+        *lock(&self.shared.carrier) = Some(Arc::new(carrier));
+    }
+
+    pub(crate) fn carried(&self, client: SharedHttpClient) -> SharedHttpClient {
+        let carrier = lock(&self.shared.carrier).clone();
+        carrier.map_or(client.clone(), |carrier| carrier(client))
     }
 
     /// Lets the buckets of ECS's calls count, filled to the brim.
