@@ -76,10 +76,10 @@ GRANTED = {
 ROWS = {
     "OperatorRole": {
         ("Query", None): {"standing"},
-        ("GetItem", None): {"standing", "family", "image", "service", "rollout"},
+        ("GetItem", None): {"standing", "family", "image", "service", "rollout", "pace"},
         ("PutItem", None): {"family", "service", "rollout"},
         ("DeleteItem", "MovesServices"): {"service"},
-        ("UpdateItem", None): {"pace"},
+        ("UpdateItem", None): {"pace", "family"},
         ("UpdateItem", "MayWarm"): {"image"},
     },
     "SweepRole": {

@@ -45,7 +45,7 @@ impl World {
 
     /// The transport alone.
     pub fn http_client(&self) -> SharedHttpClient {
-        SharedHttpClient::new(InProcess(self.clone()))
+        self.carried(SharedHttpClient::new(InProcess(self.clone())))
     }
 
     /// The credentials of this handle's principal.
@@ -67,7 +67,14 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        HttpConnectorFuture::ready(self.answer(request))
+        let answer = self.answer(request);
+        match self.0.latency() {
+            None => HttpConnectorFuture::ready(answer),
+            Some(latency) => HttpConnectorFuture::new(async move {
+                tokio::time::sleep(latency).await;
+                answer
+            }),
+        }
     }
 }
 

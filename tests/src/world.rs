@@ -41,12 +41,13 @@ use crate::world::call::{Call, Fault, Service};
 use crate::world::clock::{Bucket, Buckets, Clock, lock};
 use crate::world::lambda::Answering;
 use crate::world::state::{Place, State};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 /// How many managed policies a role may have, unless a test says otherwise.
 const POLICIES_PER_ROLE: usize = 20;
@@ -63,6 +64,8 @@ const AWS_POLICIES: [&str; 4] = [
 const SERVICE_POLICIES: [&str; 1] = ["aws-service-role/AmazonECSServiceRolePolicy"];
 
 type Hook = Arc<dyn Fn(&Call) -> Fault + Send + Sync>;
+
+type Carrier = Arc<dyn Fn(SharedHttpClient) -> SharedHttpClient + Send + Sync>;
 
 /// A handle on the world, seen from an account and a Region and with somebody's credentials.
 ///
@@ -103,6 +106,8 @@ struct Shared {
     principals: Mutex<BTreeMap<String, Principal>>,
     log: Mutex<Vec<Call>>,
     hook: Mutex<Option<Hook>>,
+    /// What clients reach the world through.
+    carrier: Mutex<Option<Carrier>>,
     /// What functions answer.
     answers: Mutex<BTreeMap<(Place, String), Answering>>,
     buckets: Mutex<Buckets>,
@@ -139,6 +144,8 @@ pub(crate) struct Rules {
     pub(crate) metered: bool,
     /// How many items a page of a query looks at, at most.
     pub(crate) page: Option<usize>,
+    /// How long an answer is on its way to a client in this process, by the runtime's time.
+    pub(crate) latency: Option<Duration>,
     /// Which entries of a request fail: service, code, what they contain.
     pub(crate) failing: Vec<(Service, String, String)>,
     /// Whether signatures are believed instead of computed.
@@ -195,6 +202,7 @@ impl World {
                 denied: Vec::new(),
                 metered: false,
                 page: None,
+                latency: None,
                 failing: Vec::new(),
                 trusting: false,
                 policy_lag: 0,
@@ -202,6 +210,7 @@ impl World {
             principals: Mutex::default(),
             log: Mutex::default(),
             hook: Mutex::default(),
+            carrier: Mutex::default(),
             answers: Mutex::default(),
             buckets: Mutex::default(),
             clock,
@@ -248,6 +257,7 @@ impl World {
             principals: Mutex::new(lock(&self.shared.principals).clone()),
             log: Mutex::default(),
             hook: Mutex::default(),
+            carrier: Mutex::default(),
             answers: Mutex::new(lock(&self.shared.answers).clone()),
             buckets: Mutex::new(lock(&self.shared.buckets).clone()),
             clock: self.shared.clock.fork(),
@@ -292,6 +302,27 @@ impl World {
     /// No more faults.
     pub fn leave_calls_alone(&self) {
         *lock(&self.shared.hook) = None;
+    }
+
+    /// From now on each answer to a client in this process is so long on its way, by the time of tokio's runtime. With a
+    /// clock that follows that time, the calls' times tell which of them waited for which.
+    pub fn answer_after(&self, latency: Duration) {
+        lock(&self.shared.rules).latency = Some(latency);
+    }
+
+    pub(crate) fn latency(&self) -> Option<Duration> {
+        lock(&self.shared.rules).latency
+    }
+
+    /// From now on clients that are made in this process reach the world through what this makes of the way to it: to
+    /// measure what goes over it.
+    pub fn carry_by(&self, carrier: impl Fn(SharedHttpClient) -> SharedHttpClient + Send + Sync + 'static) {
+        *lock(&self.shared.carrier) = Some(Arc::new(carrier));
+    }
+
+    pub(crate) fn carried(&self, client: SharedHttpClient) -> SharedHttpClient {
+        let carrier = lock(&self.shared.carrier).clone();
+        carrier.map_or(client.clone(), |carrier| carrier(client))
     }
 
     /// Lets the buckets of ECS's calls count, filled to the brim.

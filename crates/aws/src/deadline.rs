@@ -22,7 +22,11 @@ impl Deadline {
 
     /// The same, or after that long if it is sooner.
     pub(crate) fn bounded(self, longest: Duration) -> Self {
-        let bound = Instant::now() + longest;
+        self.no_later_than(Instant::now() + longest)
+    }
+
+    /// The same, or that moment if it is sooner.
+    pub(crate) fn no_later_than(self, bound: Instant) -> Self {
         Self(Some(self.0.map_or(bound, |end| end.min(bound))))
     }
 

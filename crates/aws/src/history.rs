@@ -109,14 +109,28 @@ impl<'a> History<'a> {
         self.source.as_ref().is_some_and(|(source, _)| self.inactive.contains(source))
     }
 
+    /// Whether nothing has to be asked for what the other revisions tell.
+    pub(crate) fn tells_by_itself(&self) -> bool {
+        let has_past = match (&self.undone, self.registrar) {
+            (Ok(Some(_)), Registrar::Operator) => self.source.is_some(),
+            (Ok(None), Registrar::Operator) => true,
+            (Err(_), _) | (_, Registrar::Other | Registrar::Unknown) => false,
+        };
+        !has_past && self.newer().next().is_none()
+    }
+
+    /// Newer revisions that somebody else than the operator deregistered.
+    fn newer(&self) -> impl Iterator<Item = &'a Arn> {
+        let newer = self.inactive.iter().filter(|arn| number_of(arn).is_some_and(|number| number > self.number));
+        newer.filter(|arn| !self.own_deregistrations.contains(arn.as_str()))
+    }
+
     /// Which of our newer revisions somebody deregistered.
     ///
     /// Errors: those of the reads. A revision that ECS does not keep any more is ignored, and so is one that cannot be
     /// read: nothing of ours is that.
     pub(crate) async fn withdrawn(&self) -> Result<Withdrawn, Error> {
-        let newer = self.inactive.iter().filter(|arn| number_of(arn).is_some_and(|number| number > self.number));
-        let newer = newer.filter(|arn| !self.own_deregistrations.contains(arn.as_str()));
-        let described = newer.take(WITHDRAWALS).map(|arn| self.readable(arn));
+        let described = self.newer().take(WITHDRAWALS).map(|arn| self.readable(arn));
         let described: Vec<_> = try_join_all(described).await?.into_iter().flatten().collect();
         let source = self.source.as_ref().map(|(source, _)| source);
         let known = |arn: &Arn| arn == self.arn || Some(arn) == source;

@@ -41,6 +41,8 @@ pub struct Sight {
     pub needs: Option<Needs>,
     /// Whether a fact came from memory.
     pub remembered: bool,
+    /// Whether the first look was enough: no call came after it.
+    pub at_once: bool,
     /// The roles of which IAM said just now what they have.
     pub fresh: Vec<RoleRef>,
     /// What an act that was cut off left behind.
@@ -57,6 +59,13 @@ pub(crate) struct FirstLook {
     number: u64,
     /// First page of the INACTIVE revisions, newest first.
     inactive: Vec<Arn>,
+}
+
+impl FirstLook {
+    /// The revision's number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
 }
 
 /// What is known of a family before it is looked at.
@@ -175,6 +184,7 @@ pub(crate) async fn observe(
         history.remember(row);
     }
     let (source_inactive, registrar) = (history.source_inactive(), history.registrar);
+    let mut at_once = history.tells_by_itself();
     let look = Look { clients, settings, plan, memory, trust };
     let (withdrawn, (unfinished, removed_from), facts) =
         try_join3(history.withdrawn(), history.unfinished(), Box::pin(look.facts(needs.as_ref()))).await?;
@@ -188,10 +198,11 @@ pub(crate) async fn observe(
     let (mut remembered, mut fresh) = (false, Vec::new());
     if let Some(mut facts) = facts {
         (remembered, fresh) = (facts.remembered, std::mem::take(&mut facts.fresh));
+        at_once &= !facts.asked;
         facts.tell(&mut observed);
     }
     let family = family.clone();
-    Ok(Sight { observed, newest: arn, family, number, needs, remembered, fresh, unfinished, removed_from })
+    Ok(Sight { observed, newest: arn, family, number, needs, remembered, at_once, fresh, unfinished, removed_from })
 }
 
 /// The newest ACTIVE revision. ECS answers it to the bare family; some emulators answer the newest of any status.
@@ -216,6 +227,8 @@ struct Facts {
     task_role: RoleState,
     execution_role: RoleState,
     remembered: bool,
+    /// Whether AWS was asked for any of it.
+    asked: bool,
     fresh: Vec<RoleRef>,
 }
 
@@ -237,8 +250,17 @@ struct Look<'a> {
     trust: Trust,
 }
 
-/// A fact, and whether it was remembered.
-type Known<T> = (T, bool);
+/// A fact, and where it is from.
+type Known<T> = (T, Origin);
+
+/// Where a fact is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Memory,
+    Aws,
+    /// There was nothing to be known.
+    Nowhere,
+}
 
 impl Look<'_> {
     /// `None`: nothing has to be known.
@@ -249,40 +271,41 @@ impl Look<'_> {
         let roles = (self.role(names[0]), self.role(names[1]));
         let (image, logs, task, execution) =
             try_join4(self.image(needs), self.log_group(needs), roles.0, roles.1).await?;
-        let remembered = image.1 || logs.1 || task.1 || execution.1;
-        let asked = names.into_iter().zip([&task, &execution]).filter(|(_, (_, remembered))| !remembered);
-        let fresh = asked.filter_map(|(role, _)| role.cloned()).collect();
+        let from = [image.1, logs.1, task.1, execution.1];
+        let (remembered, asked) = (from.contains(&Origin::Memory), from.contains(&Origin::Aws));
+        let fresh = names.into_iter().zip([task.1, execution.1]).filter(|(_, from)| *from == Origin::Aws);
+        let fresh = fresh.filter_map(|(role, _)| role.cloned()).collect();
         let execution_role = if same { task.0.clone() } else { execution.0 };
         let (image, log_group, task_role) = (image.0, logs.0, task.0);
-        Ok(Some(Facts { image, log_group, task_role, execution_role, remembered, fresh }))
+        Ok(Some(Facts { image, log_group, task_role, execution_role, remembered, asked, fresh }))
     }
 
     async fn image(&self, needs: &Needs) -> Result<Known<(CacheState, ImageState)>, Error> {
         let (name, pinned) = (needs.image.to_string(), needs.pinned);
         if let Some(known) = self.memory.image(&name, pinned).filter(|_| self.trust == Trust::Memory) {
-            return Ok((known, true));
+            return Ok((known, Origin::Memory));
         }
         // Boxed: many calls, and rarely needed.
         let found = Box::pin(self.clients.images.locate(&needs.image, pinned)).await?;
         if let (_, ImageState::Present(_)) = &found {
             self.memory.remember_image(&name, pinned, found.clone());
         }
-        Ok((found, false))
+        Ok((found, Origin::Aws))
     }
 
     async fn log_group(&self, needs: &Needs) -> Result<Known<(LogGroupState, Permission)>, Error> {
         let Some(group) = &needs.log_group else {
-            return Ok(((LogGroupState::NotChecked, Permission::NotChecked), false));
+            return Ok(((LogGroupState::NotChecked, Permission::NotChecked), Origin::Nowhere));
         };
         let role = needs.execution_role.as_ref().filter(|role| group.created_by_driver && self.in_reach(role));
         if let Some(may) = self.memory.log_group(&group.name, role).filter(|_| self.trust == Trust::Memory) {
-            return Ok(((LogGroupState::Present, may), true));
+            return Ok(((LogGroupState::Present, may), Origin::Memory));
         }
         let (state, may) = try_join(self.clients.logs.group(&group.name), self.may_create(role, &group.name)).await?;
         if state == LogGroupState::Present {
             self.memory.remember_log_group(&group.name, role, may);
         }
-        Ok(((state, may), false))
+        Ok(((state, may), Origin::Aws))
     }
 
     /// Whether a role may make a log group. Only a role that is named by its ARN can be asked about.
@@ -294,10 +317,12 @@ impl Look<'_> {
     }
 
     async fn role(&self, role: Option<&RoleRef>) -> Result<Known<RoleState>, Error> {
-        let Some(role) = role.filter(|role| self.in_reach(role)) else { return Ok((RoleState::NotChecked, false)) };
+        let Some(role) = role.filter(|role| self.in_reach(role)) else {
+            return Ok((RoleState::NotChecked, Origin::Nowhere));
+        };
         match self.memory.attached(role).filter(|_| self.trust == Trust::Memory) {
-            Some(policies) => Ok((RoleState::Attached(policies), true)),
-            None => Ok((self.clients.iam.attached(role).await?, false)),
+            Some(policies) => Ok((RoleState::Attached(policies), Origin::Memory)),
+            None => Ok((self.clients.iam.attached(role).await?, Origin::Aws)),
         }
     }
 

@@ -36,15 +36,28 @@ const SLOW: Duration = Duration::from_secs(10);
 /// How often a lost race is run again before the write waits.
 const ATTEMPTS: usize = 4;
 
-/// What a write is for; it decides nothing but who goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a write is for, the least urgent first; it decides nothing but who goes first, and which calls run side by side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Urgency {
-    /// Somebody registered something, or asks by hand.
-    Event,
     /// The account is being looked through.
     Sweep,
     /// The same, for a family whose turn has come, after it was told to wait for it.
     Turn,
+    /// Something happened to the family, or somebody asks by hand.
+    Event,
+    /// Somebody registered the revision of that number. Where the table knows of none as new, something is probably to be
+    /// done, so that the lease is asked for beside the look.
+    Registered(u64),
+}
+
+impl Urgency {
+    /// Whether it is what an event brought, which waits for no sweep.
+    pub fn is_event(self) -> bool {
+        match self {
+            Self::Event | Self::Registered(_) => true,
+            Self::Sweep | Self::Turn => false,
+        }
+    }
 }
 
 /// Whether a write may be done now.
@@ -56,6 +69,15 @@ pub(crate) enum Turn {
     Later(u64),
     /// Not before so many milliseconds: AWS said that it was called too often.
     Slow(u64),
+}
+
+/// How far the schedule goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Schedule {
+    /// For how many milliseconds nobody writes, since AWS said that it was called too often; 0: somebody may.
+    pub(crate) slow_for: u64,
+    /// When the share is unused again, in milliseconds since 1970.
+    tat: u64,
 }
 
 /// What came of an attempt, and the item as it was before.
@@ -86,7 +108,7 @@ impl Table {
             let now = self.clock.milliseconds();
             // The share is unused: the schedule begins anew. Or the turn is taken already.
             let (set, condition, tat) = match urgency {
-                Urgency::Event | Urgency::Sweep => {
+                Urgency::Event | Urgency::Registered(_) | Urgency::Sweep => {
                     ("tat = :tat", "(attribute_not_exists(tat) OR tat < :now)", now + interval)
                 }
                 Urgency::Turn => ("tat = if_not_exists(tat, :tat)", "(attribute_not_exists(tat) OR tat >= :tat)", 0),
@@ -100,20 +122,53 @@ impl Table {
                 return Ok(Turn::Slow(slow - now));
             }
             // The debt is as large as it may become, and events do not wait for it.
-            if urgency == Urgency::Event && tat > now + duration_ms(LONGEST_DEBT) {
+            if urgency.is_event() && tat > now + duration_ms(LONGEST_DEBT) {
                 return Ok(Turn::Now);
             }
             let Paced::Set(before) = self.pace("tat = tat + :tat", "tat >= :now", interval, now).await? else {
                 continue;
             };
             let (turn, slack) = (before.number("tat").unwrap_or(now), (AHEAD.0 * interval).max(AHEAD.1));
-            return Ok(if urgency == Urgency::Event || turn <= now + slack {
-                Turn::Now
-            } else {
-                Turn::Later(turn - now)
-            });
+            return Ok(if urgency.is_event() || turn <= now + slack { Turn::Now } else { Turn::Later(turn - now) });
         }
         Ok(Turn::Slow(interval))
+    }
+
+    /// How far the schedule goes, for a write that waits for no turn.
+    ///
+    /// Errors: those of [`Table::get`].
+    pub(crate) async fn schedule(&self) -> Result<Schedule, Error> {
+        let item = self.get(PACE, ECS).await?.unwrap_or_default();
+        let slow_until = item.number("slowUntil").unwrap_or(0);
+        let slow_for = slow_until.saturating_sub(self.clock.milliseconds());
+        Ok(Schedule { slow_for, tat: item.number("tat").unwrap_or(0) })
+    }
+
+    /// Counts a write that an event brought while it is made. Best effort: were it not counted, a sweep would write once too
+    /// often.
+    pub(crate) async fn count_turn(&self, schedule: Schedule, share_percent: u32) {
+        let (now, interval) = (self.clock.milliseconds(), interval(share_percent));
+        if schedule.tat > now + duration_ms(LONGEST_DEBT) {
+            return;
+        }
+        let mut attempts = [
+            ("tat = :tat", "(attribute_not_exists(tat) OR tat < :now)", now + interval),
+            ("tat = tat + :tat", "tat >= :now", interval),
+        ];
+        // What was so a moment ago is so most probably.
+        if schedule.tat >= now {
+            attempts.reverse();
+        }
+        for (set, condition, tat) in attempts {
+            match self.pace(set, condition, tat, now).await {
+                Ok(Paced::Set(_)) => return,
+                Ok(Paced::Refused(_)) => {}
+                Err(error) => {
+                    tracing::warn!(error = %crate::error::Chain(&error), "a write was not counted");
+                    return;
+                }
+            }
+        }
     }
 
     /// One attempt.

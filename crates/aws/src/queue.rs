@@ -42,7 +42,8 @@ pub fn look_at_service(service: &ServiceRef, waits: u32) -> String {
 /// A message that has a family looked at, after it was looked at in vain so many times.
 pub fn look_at(family: &Family, waits: u32, urgency: Urgency) -> String {
     let name = match urgency {
-        Urgency::Event => LOOK_AGAIN,
+        // Which revision it was is of no use any more: the table knows of it.
+        Urgency::Event | Urgency::Registered(_) => LOOK_AGAIN,
         Urgency::Sweep => SWEEP,
         Urgency::Turn => TURN,
     };

@@ -3,6 +3,7 @@
 //! Knows: how often to look again. Must not know: what woke it; the cause of a reconcile is not an argument here.
 
 mod leave;
+mod looking;
 mod noting;
 mod reports;
 
@@ -12,9 +13,9 @@ use crate::deadline::Deadline;
 use crate::error::Error;
 use crate::history::Unfinished;
 use crate::memory::Memory;
-use crate::observe::{Before, Sight, Trust, first_look, observe};
+use crate::observe::Sight;
 use crate::pace::Urgency;
-use crate::rows::{LEASE, Row, Told};
+use crate::rows::{Row, Told};
 use crate::settings::{Settings, Writes};
 use crate::standing::{self, Standing};
 use crate::telling;
@@ -22,16 +23,18 @@ use crate::warm::{self, Fetched};
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::{Arn, Family, RoleRef};
 use ecs_sidecar_core::observed::RoleState;
-use ecs_sidecar_core::plan::{Decision, Fetch, FetchCause, Plan, plan};
+use ecs_sidecar_core::plan::{Decision, Fetch, FetchCause, Plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
-use futures_util::future::try_join3;
+use futures_util::future::join;
 use leave::{Leave, paused};
+use looking::{Footing, View};
 use reports::{nothing_active, report, waiting};
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often a family is looked at before it is left for later. Each round is a registration that was in vain.
 pub const ROUNDS: u32 = 3;
@@ -73,20 +76,14 @@ struct Past {
     rounds: u32,
     /// The family's row while its lease is ours.
     held: Option<Row>,
+    /// When the work under the lease has to be over.
+    lease_ends: Option<Instant>,
     /// `ROLE POLICY`: what the row said that the operator attached, before this reconcile took the lease.
     granted_before: BTreeSet<String>,
     /// `ROLE POLICY`: what it attached in this one.
     attached: Mutex<BTreeSet<String>>,
     /// What the last look found: the owner's revision, and the newest one's number.
     seen: Option<Told>,
-}
-
-/// A family as it was seen, and what is known beside it.
-struct View {
-    standing: Standing,
-    row: Option<Row>,
-    /// `None`: it has no ACTIVE revision.
-    decided: Option<(Sight, Plan)>,
 }
 
 /// A family that something was decided of.
@@ -98,6 +95,7 @@ struct Decided {
     seen: Told,
     plan: Plan,
     urgency: Urgency,
+    footing: Footing,
 }
 
 /// What came of a round.
@@ -125,6 +123,8 @@ enum Image {
     Ready(Option<String>),
     /// It came: what is to be done has to be decided anew.
     Fetched,
+    /// Somebody else wrote the family's row, whose lease was ours.
+    Moved,
     /// It is not there, so nothing else is done.
     NotYet(Outcome),
 }
@@ -214,7 +214,12 @@ impl Reconciler {
         deadline: Deadline,
         past: &mut Past,
     ) -> Result<Round, Error> {
-        let View { standing, row, decided } = self.decide(family).await?;
+        let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
+        let registered = match urgency {
+            Urgency::Registered(number) if writes => Some(number),
+            Urgency::Registered(_) | Urgency::Event | Urgency::Sweep | Urgency::Turn => None,
+        };
+        let View { standing, row, footing, decided } = Box::pin(self.decide(family, registered, past)).await?;
         let Some((sight, plan)) = decided else {
             let report = nothing_active(family, past);
             let told = Told { standing: Some(standing.fingerprint), ..telling::nothing_active(&report, row.as_ref()) };
@@ -222,8 +227,7 @@ impl Reconciler {
         };
         let seen = telling::seen(&sight, row.as_ref());
         past.seen = Some(seen.clone());
-        let view = Decided { standing, row, sight, seen, plan, urgency };
-        let writes = action == ReconcileAction::Reconcile && self.settings.writes == Writes::Allowed;
+        let mut view = Decided { standing, row, sight, seen, plan, urgency, footing };
         if !writes {
             return Ok(self.done(&view, &Outcome::of_plan_only(&view.plan), Vec::new(), past));
         }
@@ -233,21 +237,30 @@ impl Reconciler {
         }
         let note = match &view.sight.unfinished {
             Some(_) => None,
-            None => match self.image(&view.plan, deadline, past).await? {
+            None => match Box::pin(self.image(&mut view, deadline, past)).await? {
                 Image::Ready(note) => note,
                 Image::Fetched => return Ok(Round::Fetched),
+                Image::Moved => return Ok(Round::Moved),
                 Image::NotYet(outcome) => return Ok(self.done(&view, &outcome, Vec::new(), past)),
             },
         };
         if acts {
-            match Box::pin(self.leave(view.row.as_ref(), &view.sight, &view.plan, urgency, past)).await? {
+            match Box::pin(self.leave(&view, past)).await? {
                 Leave::Given => {}
                 Leave::Refused(outcome) => return Ok(self.done(&view, &outcome, Vec::new(), past)),
                 Leave::Moved => return Ok(Round::Moved),
             }
         }
-        let deadline = if past.held.is_some() { deadline.bounded(LEASE - CALL) } else { deadline };
-        self.act(&view, note, deadline, past).await
+        let deadline = past.lease_ends.map_or(deadline, |end| deadline.no_later_than(end));
+        // Whoever waits for no turn takes it while he writes.
+        let turn = async {
+            if let (Some(table), Footing::Firm(schedule), true) = (&self.clients.table, view.footing, acts)
+                && view.writes_revisions()
+            {
+                table.count_turn(schedule, self.settings.sweep_share).await;
+            }
+        };
+        join(Box::pin(self.act(&view, note, deadline, past)), Box::pin(turn)).await.0
     }
 
     /// Does what was decided, or first what an act that was cut off could not do any more.
@@ -298,9 +311,9 @@ impl Reconciler {
 
     /// Tells what came of a look.
     fn done(&self, view: &Decided, outcome: &Outcome, notes: Vec<String>, past: &Past) -> Round {
-        let Decided { standing, row, sight, seen, plan, urgency } = view;
+        let Decided { standing, row, sight, seen, plan, urgency, footing: _ } = view;
         let mut report = report(sight, plan, outcome, notes, past);
-        report.missed_by_events = *urgency != Urgency::Event && self.was_missed(sight, row.as_ref());
+        report.missed_by_events = !urgency.is_event() && self.was_missed(sight, row.as_ref());
         let told = telling::told(seen.clone(), plan, outcome, &report, &past.deregistered);
         let told = Told { standing: Some(standing.fingerprint.clone()), ..told };
         Round::Done(Box::new(Done { report, told, row: row.clone() }))
@@ -314,9 +327,16 @@ impl Reconciler {
             && registered.is_some_and(|registered| registered + LATE <= self.clients.clock.now())
     }
 
-    /// Fetches the image, if the plan says so.
-    async fn image(&self, plan: &Plan, deadline: Deadline, past: &Past) -> Result<Image, Error> {
-        let Some(fetch) = &plan.fetch else { return Ok(Image::Ready(None)) };
+    /// Fetches the image, if the plan says so. The family's lease is not held meanwhile: it takes minutes.
+    async fn image(&self, view: &mut Decided, deadline: Deadline, past: &mut Past) -> Result<Image, Error> {
+        let Some(fetch) = &view.plan.fetch else { return Ok(Image::Ready(None)) };
+        if let (Some(table), Some(held)) = (&self.clients.table, &past.held) {
+            let row = table.give_back(held).await?;
+            (past.held, past.lease_ends) = (None, None);
+            let Some(row) = row else { return Ok(Image::Moved) };
+            (view.row, view.footing) = (Some(row), Footing::Loose);
+        }
+        let plan = &view.plan;
         let fetched = if past.fetched { not_shown(fetch) } else { self.fetch(fetch, deadline).await? };
         let refusal = match &fetched {
             // Somebody else's invocation has the time for what comes then.
@@ -347,56 +367,6 @@ impl Reconciler {
         tracing::info!(image = %fetch.image, repository = fetch.repository, in_the_way = answer, "fetch of an image ended");
         self.memory.forget_images();
         Ok(fetched)
-    }
-
-    /// Looks and decides. What memory says is enough only for a plan that is content with it.
-    async fn decide(&self, family: &Family) -> Result<View, Error> {
-        let view = self.decide_by(Trust::Memory, family).await?;
-        let Some((sight, plan)) = &view.decided else { return Ok(view) };
-        let content = match plan.decision {
-            Decision::Skip | Decision::Fetch => false,
-            Decision::Inject | Decision::Update | Decision::Remove | Decision::UpToDate | Decision::Withdraw => {
-                plan.grants.is_empty() && plan.notes.is_empty() && plan.fetch.is_none() && plan.log_group.is_none()
-            }
-        };
-        if sight.remembered && !content {
-            return self.decide_by(Trust::Nothing, family).await;
-        }
-        Ok(view)
-    }
-
-    async fn decide_by(&self, trust: Trust, family: &Family) -> Result<View, Error> {
-        let (first, standing, row) =
-            try_join3(first_look(&self.clients, family), self.stands(), self.row(family)).await?;
-        let Some(first) = first else { return Ok(View { standing, row, decided: None }) };
-        let before = Before { plan: &standing.plan, row: row.as_ref(), trust };
-        let look = observe(&self.clients, &self.settings, &self.memory, before, family, first);
-        let sight = Box::pin(look).await?;
-        let plan = plan(&sight.observed, &standing.plan);
-        let (name, decision, reason) = (family.as_str(), plan.decision.label(), plan.reason.map(Reason::label));
-        tracing::debug!(
-            family = name,
-            number = sight.number,
-            remembered = sight.remembered,
-            decision,
-            reason,
-            "decided"
-        );
-        Ok(View { standing, row, decided: Some((sight, plan)) })
-    }
-
-    pub(crate) async fn stands(&self) -> Result<Standing, Error> {
-        match &self.clients.table {
-            Some(table) => table.cached_standing(&self.settings, &self.standing).await,
-            None => Ok(Standing::of_settings(&self.settings)),
-        }
-    }
-
-    async fn row(&self, family: &Family) -> Result<Option<Row>, Error> {
-        match &self.clients.table {
-            Some(table) => table.row(family).await.map(Some),
-            None => Ok(None),
-        }
     }
 
     /// Remembers what the roles have now, or forgets everything if AWS was of another opinion.

@@ -20,8 +20,11 @@
 //! | `withdrawn` | SS | `SOURCE DIGEST`: patches that somebody took back, so that they are not made again |
 //! | `leaseOwner`, `leaseUntil` | S, N | who acts on it, and until when; absent if nobody does |
 
+mod claim;
+
 use crate::error::Error;
 use crate::table::{FAMILY, ID, Item, Table};
+pub(crate) use claim::Claim;
 use ecs_sidecar_core::ids::{Arn, Family};
 use ecs_sidecar_core::state::State;
 use std::collections::BTreeSet;
@@ -210,9 +213,14 @@ impl Row {
     /// Whether somebody else than the holder of this row may not write it now. Nobody can have taken a lease that ends
     /// much later than one does that is taken now.
     pub fn is_leased(&self, now: u64) -> bool {
-        let longest = now + LEASE.as_secs() + SKEW;
-        self.lease.as_ref().is_some_and(|(_, until)| (now..=longest).contains(until))
+        self.lease.as_ref().is_some_and(|(_, until)| still_holds(*until, now))
     }
+}
+
+/// Whether a lease that ends then is somebody's.
+pub(crate) fn still_holds(until: u64, now: u64) -> bool {
+    let longest = now + LEASE.as_secs() + SKEW;
+    (now..=longest).contains(&until)
 }
 
 /// Those of the newest of these revisions.
@@ -238,7 +246,16 @@ impl Table {
     ///
     /// Errors: those of [`Table::query`].
     pub async fn rows(&self) -> Result<Vec<Row>, Error> {
-        Ok(self.query(FAMILY).await?.into_iter().map(Row::read).collect())
+        let mut rows = Vec::new();
+        self.each_row(|row| rows.push(row)).await?;
+        Ok(rows)
+    }
+
+    /// Hands over each row, by family, a page at a time: there may be more than fit into a function's memory.
+    ///
+    /// Errors: those of [`Table::query`].
+    pub(crate) async fn each_row(&self, mut each: impl FnMut(Row)) -> Result<(), Error> {
+        self.query_each(FAMILY, |item| each(Row::read(item))).await
     }
 
     /// Takes the right to act on a family. What is to be attached for it is noted before it is: an act that is cut off
@@ -251,12 +268,24 @@ impl Table {
         if let Some((_, until)) = row.lease.as_ref().filter(|_| row.is_leased(now)) {
             return Ok(Taken::Theirs(until - now));
         }
-        let count = LEASES.fetch_add(1, Ordering::Relaxed);
-        let owner = format!("{}-{}-{count}", std::process::id(), self.clock.nanoseconds());
-        let mut leased = Row { lease: Some((owner, now + LEASE.as_secs())), ..row.clone() };
+        let mut leased = Row { lease: Some((self.new_owner(), now + LEASE.as_secs())), ..row.clone() };
         leased.grants.extend(grants);
         let put = self.put(leased.write()).await?;
         Ok(put.map_or(Taken::Moved, |item| Taken::Ours(Box::new(Row::read(item)))))
+    }
+
+    /// An owner of leases that there was not yet.
+    fn new_owner(&self) -> String {
+        let count = LEASES.fetch_add(1, Ordering::Relaxed);
+        format!("{}-{}-{count}", std::process::id(), self.clock.nanoseconds())
+    }
+
+    /// Gives the right back before anything came of it. `None`: somebody has written the row meanwhile.
+    ///
+    /// Errors: those of [`Table::put`].
+    pub(crate) async fn give_back(&self, held: &Row) -> Result<Option<Row>, Error> {
+        let row = Row { lease: None, ..held.clone() };
+        Ok(self.put(row.write()).await?.map(Row::read))
     }
 
     /// Notes what is to be attached beside what was noted with the lease. `None`: somebody has written the row, so that the

@@ -10,8 +10,8 @@ use ecs_sidecar_core::ids::Arn;
 use std::collections::BTreeSet;
 
 /// The successor of a revision.
-pub(crate) fn successor(pairs: &BTreeSet<String>, of: &Arn) -> Option<Arn> {
-    let found = pairs.iter().find_map(|pair| pair.strip_prefix(of.as_str())?.strip_prefix(' '));
+pub(crate) fn successor<'a>(pairs: impl IntoIterator<Item = &'a String>, of: &Arn) -> Option<Arn> {
+    let found = pairs.into_iter().find_map(|pair| pair.strip_prefix(of.as_str())?.strip_prefix(' '));
     found.and_then(|to| to.parse().ok())
 }
 

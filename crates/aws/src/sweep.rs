@@ -12,16 +12,17 @@ mod work;
 
 use crate::clients::Clients;
 use crate::deadline::Deadline;
+use crate::due::Known;
 use crate::error::Error;
 use crate::meter::Counts;
 use crate::pace::{Urgency, interval};
 use crate::queue::{LONGEST_DELAY, Queue, look_at};
 use crate::settings::{Settings, Writes};
+use crate::standing::Standing;
 use crate::sweep_state::{Phase, SweepState};
 use crate::table::Table;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
-use futures_util::future::try_join;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -151,8 +152,8 @@ impl Sweeper {
             }
             state = other;
         };
-        let (standing, rows) = match try_join(self.table.standing(&self.settings), self.table.rows()).await {
-            Ok((standing, rows)) => (standing, rows.into_iter().map(|row| (row.family.clone(), row)).collect()),
+        let (standing, rows) = match self.known().await {
+            Ok(known) => known,
             Err(error) => return self.leave_word(state, FAILED, Some(error)).await,
         };
         let deadline = deadline.earlier(RESERVE);
@@ -160,6 +161,23 @@ impl Sweeper {
         let mut work = Work { sweeper: self, state, safe, rows, standing, deadline, queued, pending };
         let result = work.go().await;
         work.settle(result).await
+    }
+
+    /// What stands for all families, and what the table has of each.
+    async fn known(&self) -> Result<(Standing, BTreeMap<String, Known>), Error> {
+        let standing = self.table.standing(&self.settings).await?;
+        let mut rows = BTreeMap::new();
+        let rolls_out = self.settings.rollout.is_some();
+        self.table
+            .each_row(|mut row| {
+                // Only services ask for them, and there are as many as revisions.
+                if !rolls_out {
+                    row.told.successors.clear();
+                }
+                rows.insert(std::mem::take(&mut row.family), Known::of(row, &standing));
+            })
+            .await?;
+        Ok((standing, rows))
     }
 
     /// Lets the next invocation go on after a while.

@@ -52,7 +52,7 @@ pub(crate) const ID: &str = "id";
 /// Version of an item's layout.
 pub(crate) const V: &str = "v";
 /// How often an item was written.
-const VERSION: &str = "version";
+pub(crate) const VERSION: &str = "version";
 
 /// The table.
 #[derive(Debug, Clone)]
@@ -86,16 +86,25 @@ impl Table {
     ///
     /// Assumptions: `Query`. Errors: [`Error::Call`].
     pub(crate) async fn query(&self, kind: &str) -> Result<Vec<Item>, Error> {
-        let (mut items, mut start) = (Vec::new(), None);
+        let mut items = Vec::new();
+        self.query_each(kind, |item| items.push(item)).await?;
+        Ok(items)
+    }
+
+    /// Hands over the items of a kind as [`Table::query`] has them, with no more than a page of them in memory.
+    ///
+    /// Assumptions and errors as with [`Table::query`]; some may have been handed over then.
+    pub(crate) async fn query_each(&self, kind: &str, mut each: impl FnMut(Item)) -> Result<(), Error> {
+        let mut start = None;
         loop {
             let request = self.client.query().table_name(&self.name).consistent_read(true);
             let request = request.key_condition_expression("kind = :kind").set_exclusive_start_key(start);
             let request = request.expression_attribute_values(":kind", text(kind));
             let page = request.send().await.map_err(|error| Error::call("Query", kind, &error))?;
-            items.extend(page.items.unwrap_or_default().into_iter().map(Item));
+            page.items.unwrap_or_default().into_iter().map(Item).for_each(&mut each);
             start = page.last_evaluated_key.filter(|key| !key.is_empty());
             if start.is_none() {
-                return Ok(items);
+                return Ok(());
             }
         }
     }
@@ -104,11 +113,10 @@ impl Table {
     ///
     /// Guarantees: of several who write what they have read, one has success. A write whose answer was lost counts
     /// as somebody else's. Assumptions: `PutItem`. Errors: [`Error::Call`].
-    pub(crate) async fn put(&self, mut item: Item) -> Result<Option<Item>, Error> {
+    pub(crate) async fn put(&self, item: Item) -> Result<Option<Item>, Error> {
         // Also where it is none that anybody can read: what was read is the condition, and what is written is sound.
         let before = item.0.get(VERSION).cloned();
-        item.set_number(VERSION, Some(item.number(VERSION).unwrap_or(0).saturating_add(1)));
-        item.set_number(V, Some(item.number(V).unwrap_or(LAYOUT).max(LAYOUT)));
+        let item = item.written();
         let id = item.text(ID).unwrap_or_default();
         let request = self.client.put_item().table_name(&self.name).set_item(Some(item.0.clone()));
         let request = request.expression_attribute_names("#version", VERSION);
@@ -156,6 +164,13 @@ impl Item {
 
     pub(crate) fn number(&self, name: &str) -> Option<u64> {
         self.0.get(name)?.as_n().ok()?.parse().ok()
+    }
+
+    /// The same as it is after one more write.
+    pub(crate) fn written(mut self) -> Self {
+        self.set_number(VERSION, Some(self.writes().saturating_add(1)));
+        self.set_number(V, Some(self.number(V).unwrap_or(LAYOUT).max(LAYOUT)));
+        self
     }
 
     /// How often it was written.

@@ -172,7 +172,7 @@ impl Handler {
                 Meaning::Look(family) => {
                     let (cause, ids) = families.entry(family).or_insert_with(|| (Cause::of(&event.known), Vec::new()));
                     // What an event brought goes first, also where a sweep looks at the same family.
-                    if event.known.urgency() == Urgency::Event && cause.urgency != Urgency::Event {
+                    if event.known.urgency() > cause.urgency {
                         *cause = Cause::of(&event.known);
                     }
                     // What is new has waited for nothing yet, whatever it came with.
@@ -227,7 +227,7 @@ impl Handler {
 
     /// Writes for how long the oldest message of a batch had been in the queue. Those of a sweep wait on purpose.
     fn measure_waiting(&self, messages: &[trigger::Message]) {
-        let events = messages.iter().filter(|message| message.event.known.urgency() == Urgency::Event);
+        let events = messages.iter().filter(|message| message.event.known.urgency().is_event());
         let Some(sent) = events.filter_map(|message| message.sent_at).min() else { return };
         let age = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().saturating_sub(sent);
         let metrics = Metrics::of(&self.reconciler.settings().stack);

@@ -148,9 +148,10 @@ pub(crate) fn xml(text: &str) -> String {
 
 /// A page of a list: where it starts is what the token says, the token for the next one comes back.
 ///
-/// Tokens are opaque to clients, so that nobody can lean on their form; these hide the offset in a word.
+/// Tokens are opaque to clients, so that nobody can lean on their form; these hide the offset in a word. Of a long list no
+/// more is taken than the page is about.
 pub(crate) fn page<T>(
-    mut items: Vec<T>,
+    items: impl IntoIterator<Item = T>,
     token: Option<&str>,
     size: usize,
     invalid: impl Fn() -> ServiceError,
@@ -159,11 +160,11 @@ pub(crate) fn page<T>(
         None => 0,
         Some(token) => token.strip_prefix("page-").and_then(|at| at.parse().ok()).ok_or_else(&invalid)?,
     };
-    if start > items.len() {
+    let mut items = items.into_iter();
+    if items.by_ref().take(start).count() < start {
         return Err(invalid());
     }
-    let mut rest = items.split_off(start);
-    let next = (rest.len() > size).then(|| format!("page-{}", start + size));
-    rest.truncate(size);
-    Ok((rest, next))
+    let page = items.by_ref().take(size).collect();
+    let next = items.next().map(|_| format!("page-{}", start + size));
+    Ok((page, next))
 }

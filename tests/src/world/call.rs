@@ -6,6 +6,7 @@ use crate::World;
 use crate::world::answer::ServiceError;
 use bytes::Bytes;
 use std::fmt;
+use std::time::SystemTime;
 
 /// The services that the world speaks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -100,6 +101,8 @@ pub struct Call {
     pub principal: String,
     /// The bytes that arrived.
     pub body: Bytes,
+    /// When it came, by the world's clock.
+    pub at: SystemTime,
     /// What became of it.
     pub outcome: Outcome,
 }

@@ -6,28 +6,47 @@ use crate::world::state::Place;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
 
 /// Where a world that stands still begins: 2026-01-02T03:04:05Z.
 const BEGINNING: Duration = Duration::from_secs(1_767_323_045);
 
-/// What tells a world the time: either the machine's clock or one that moves only by hand.
+/// What tells a world the time.
 #[derive(Debug, Clone, Default)]
-pub struct Clock(Option<Arc<Mutex<Duration>>>);
+pub struct Clock(Time);
+
+#[derive(Debug, Clone, Default)]
+enum Time {
+    #[default]
+    OfTheMachine,
+    ByHand(Arc<Mutex<Duration>>),
+    /// Since that moment of the runtime's time, which a test may pause.
+    OfTheRuntime(Instant),
+}
 
 impl Clock {
     /// The machine's clock.
     pub fn of_the_machine() -> Self {
-        Self(None)
+        Self(Time::OfTheMachine)
     }
 
     /// A clock that stands still until somebody [advances](Clock::advance) it.
     pub fn by_hand() -> Self {
-        Self(Some(Arc::new(Mutex::new(BEGINNING))))
+        Self(Time::ByHand(Arc::new(Mutex::new(BEGINNING))))
+    }
+
+    /// A clock that goes as the time of tokio's runtime does: where that is paused, whenever everybody waits.
+    pub fn of_the_runtime() -> Self {
+        Self(Time::OfTheRuntime(Instant::now()))
     }
 
     /// The time now.
     pub fn now(&self) -> SystemTime {
-        self.0.as_ref().map_or_else(SystemTime::now, |by_hand| SystemTime::UNIX_EPOCH + *lock(by_hand))
+        match &self.0 {
+            Time::OfTheMachine => SystemTime::now(),
+            Time::ByHand(time) => SystemTime::UNIX_EPOCH + *lock(time),
+            Time::OfTheRuntime(beginning) => SystemTime::UNIX_EPOCH + BEGINNING + beginning.elapsed(),
+        }
     }
 
     /// Since 1970.
@@ -35,21 +54,28 @@ impl Clock {
         self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 
-    /// Moves a clock that goes by hand. The machine's clock does not listen.
+    /// Moves a clock that goes by hand. Another one does not listen.
     pub fn advance(&self, by: Duration) {
-        if let Some(by_hand) = &self.0 {
-            *lock(by_hand) += by;
+        match &self.0 {
+            Time::ByHand(time) => *lock(time) += by,
+            Time::OfTheMachine | Time::OfTheRuntime(_) => {}
         }
     }
 
     /// Another clock that shows the same time now.
     pub(crate) fn fork(&self) -> Self {
-        Self(self.0.as_ref().map(|by_hand| Arc::new(Mutex::new(*lock(by_hand)))))
+        Self(match &self.0 {
+            Time::ByHand(time) => Time::ByHand(Arc::new(Mutex::new(*lock(time)))),
+            other @ (Time::OfTheMachine | Time::OfTheRuntime(_)) => other.clone(),
+        })
     }
 
     /// Whether it goes by hand, so that waiting means moving it.
     pub(crate) fn is_by_hand(&self) -> bool {
-        self.0.is_some()
+        match &self.0 {
+            Time::ByHand(_) => true,
+            Time::OfTheMachine | Time::OfTheRuntime(_) => false,
+        }
     }
 }
 

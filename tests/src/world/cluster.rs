@@ -105,5 +105,5 @@ fn described(state: &State, place: &Place, name: &str, with_tags: bool) -> Strin
 
 fn list_all(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {
     let here = state.clusters.keys().filter(|(place, _)| *place == caller.place);
-    paged("clusterArns", here.map(|(place, name)| quote(&arn(place, name))).collect(), input, 100)
+    paged("clusterArns", here, |(place, name)| quote(&arn(place, name)), input, 100)
 }

@@ -99,17 +99,14 @@ fn list_revisions(state: &State, caller: &Caller, _: &Rules, input: &Input) -> R
         .families
         .iter()
         .filter(|((place, name), _)| *place == caller.place && only.as_ref().is_none_or(|only| only == name));
-    let mut arns: Vec<String> = families
-        .flat_map(|(_, family)| family.revisions.values())
-        .filter(|revision| Some(revision.status) == status)
-        .map(|revision| revision.arn())
-        .collect();
+    let revisions =
+        families.flat_map(|(_, family)| family.revisions.values()).filter(|revision| Some(revision.status) == status);
+    let text = |revision: &Arc<Revision>| quote(&revision.arn());
     match input.text("sort").as_deref() {
-        None | Some("ASC") => {}
-        Some("DESC") => arns.reverse(),
-        Some(other) => return Err(bad_parameter(&format!("sort: {other}"))),
+        None | Some("ASC") => paged("taskDefinitionArns", revisions, text, input, 100),
+        Some("DESC") => paged("taskDefinitionArns", revisions.rev(), text, input, 100),
+        Some(other) => Err(bad_parameter(&format!("sort: {other}"))),
     }
-    paged("taskDefinitionArns", arns.iter().map(|arn| quote(arn)).collect(), input, 100)
 }
 
 fn list_families(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {
@@ -129,12 +126,18 @@ fn list_families(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Re
                 && !family.revisions.is_empty()
                 && wanted(family.newest_active().is_some())
         })
-        .map(|((_, name), _)| quote(name));
-    paged("families", families.collect(), input, 100)
+        .map(|((_, name), _)| name);
+    paged("families", families, |name| quote(name), input, 100)
 }
 
-/// A page of items that are JSON already; `usual` is how many there are on one if the request does not say.
-pub(crate) fn paged(member: &str, items: Vec<String>, input: &Input, usual: usize) -> Result<Answer, ServiceError> {
+/// A page of items, of which `text` makes JSON; `usual` is how many there are on one if the request does not say.
+pub(crate) fn paged<T>(
+    member: &str,
+    items: impl IntoIterator<Item = T>,
+    text: impl Fn(T) -> String,
+    input: &Input,
+    usual: usize,
+) -> Result<Answer, ServiceError> {
     let size = match input.number("maxResults") {
         None => usual,
         Some(size @ 1..=100) => usize::try_from(size).unwrap_or(usual),
@@ -152,7 +155,7 @@ pub(crate) fn paged(member: &str, items: Vec<String>, input: &Input, usual: usiz
     let token = token.as_deref().map(|token| token.strip_prefix(&mark).ok_or_else(invalid)).transpose()?;
     let (items, next) = page(items, token, size, invalid)?;
     let next = next.map(|token| format!(",\"nextToken\":{}", quote(&format!("{mark}{token}")))).unwrap_or_default();
-    Ok(Answer(format!("{{{}:{}{next}}}", quote(member), list(items))))
+    Ok(Answer(format!("{{{}:{}{next}}}", quote(member), list(items.into_iter().map(text)))))
 }
 
 fn bad_parameter(message: &str) -> ServiceError {

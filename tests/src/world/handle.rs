@@ -58,6 +58,7 @@ impl World {
             target: input.map(Input::target).unwrap_or_default(),
             principal: principal.unwrap_or_else(|| scope.access_key.clone()),
             body: request.body().clone(),
+            at: self.clock().now(),
             outcome: Outcome::Pending,
         };
         log.push(call.clone());

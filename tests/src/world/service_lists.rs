@@ -58,7 +58,7 @@ fn list_services(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Re
         service.status == Status::Active
             && filters.iter().all(|(name, value)| service.said.get(name) == Some(value.as_str()))
     });
-    paged("serviceArns", listed.map(|service| quote(&service.arn())).collect(), input, 10)
+    paged("serviceArns", listed, |service| quote(&service.arn()), input, 10)
 }
 
 fn list_deployments(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {
@@ -69,7 +69,7 @@ fn list_deployments(state: &State, caller: &Caller, _: &Rules, input: &Input) ->
     let wanted = input.texts("status");
     let listed = service.service_deployments.iter();
     let listed = listed.filter(|one| wanted.is_empty() || wanted.iter().any(|status| status == one.course.label()));
-    paged("serviceDeployments", listed.map(|one| service.brief(one)).collect(), input, 20)
+    paged("serviceDeployments", listed, |one| service.brief(one), input, 20)
 }
 
 fn describe_deployments(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {

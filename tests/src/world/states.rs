@@ -35,7 +35,7 @@ fn head(place: &Place, name: &str) -> String {
 
 fn machines(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Result<Answer, ServiceError> {
     let here = state.machines.keys().filter(|(place, _)| *place == caller.place);
-    let all = here.map(|(place, name)| format!("{{{}}}", head(place, name))).collect();
+    let all = here.map(|(place, name)| format!("{{{}}}", head(place, name))).collect::<Vec<_>>();
     let size = input.number("maxResults").and_then(|size| usize::try_from(size).ok()).filter(|size| *size > 0);
     let invalid = || ServiceError::new("InvalidToken", "Invalid Token");
     let (all, next) = page(all, input.text("nextToken").as_deref(), size.unwrap_or(PAGE), invalid)?;

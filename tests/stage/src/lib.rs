@@ -8,6 +8,7 @@
 //! [`invariants`] say what holds of any of them once the world is quiet.
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+pub mod depth;
 pub mod invariants;
 pub mod machine;
 pub mod registry;

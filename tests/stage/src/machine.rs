@@ -43,6 +43,8 @@ pub struct Machine {
     /// By time, and in the order in which they came about.
     agenda: BTreeMap<(SystemTime, u64), Happening>,
     counter: Cell<u64>,
+    /// How often each queue's function was invoked, and for how long by the clock.
+    pub invoked: BTreeMap<&'static str, (u64, Duration)>,
     /// Messages that were given up.
     pub dead: Vec<String>,
 }
@@ -69,7 +71,15 @@ impl Machine {
     /// A machine around a stage whose function has a machine's variables. Nothing is on its way.
     pub fn around(stage: Stage) -> Self {
         let (handler, sweep) = functions(&stage);
-        Self { stage, handler, sweep, agenda: BTreeMap::new(), counter: Cell::new(0), dead: Vec::new() }
+        Self {
+            stage,
+            handler,
+            sweep,
+            agenda: BTreeMap::new(),
+            counter: Cell::new(0),
+            invoked: BTreeMap::new(),
+            dead: Vec::new(),
+        }
     }
 
     /// A machine of its own in a world that is as this one's is now, with functions that are freshly started. What is on
@@ -191,6 +201,7 @@ impl Machine {
         let sent = self.now().duration_since(UNIX_EPOCH).unwrap().as_millis().to_string();
         let record = json!({ "messageId": "m", "body": body, "attributes": { "SentTimestamp": sent } });
         let batch = json!({ "Records": [record] });
+        let began = self.now();
         let done = if queue == "families" {
             let answer = AssertUnwindSafe(self.handler.handle(&batch, INVOCATION)).catch_unwind().await;
             matches!(answer, Ok(Ok(answer)) if answer == json!({ "batchItemFailures": [] }))
@@ -198,6 +209,9 @@ impl Machine {
             let answer = AssertUnwindSafe(self.sweep.handle(&batch, INVOCATION)).catch_unwind().await;
             matches!(answer, Ok(Ok(_)))
         };
+        let took = self.now().duration_since(began).unwrap();
+        let invoked = self.invoked.entry(queue).or_default();
+        *invoked = (invoked.0 + 1, invoked.1 + took);
         if done {
             return;
         }

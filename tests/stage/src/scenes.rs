@@ -31,7 +31,11 @@ impl Scene {
 
     /// Everything up to the reconcile that counts.
     pub async fn set(self) -> Stage {
-        let stage = Stage::new();
+        self.set_on(Stage::new()).await
+    }
+
+    /// The same on a stage without a family.
+    pub async fn set_on(self, stage: Stage) -> Stage {
         stage.world.register(&web("0")).unwrap();
         stage.reconcile().await;
         stage.world.register(&web("1")).unwrap();
@@ -45,7 +49,7 @@ impl Scene {
                 stage.world.add_role("execution");
                 stage
             }
-            Self::Update => stage.deployed_with(&[(settings::POLICY, &newer_policy())]),
+            Self::Update => stage.deployed_also_with(&[(settings::POLICY, &newer_policy())]),
             Self::Remove => {
                 stage.world.register(&opted_out(&stage.world.newest_active("web").unwrap())).unwrap();
                 stage

@@ -100,7 +100,10 @@ impl Stage {
 
     /// The same with other variables for the function.
     pub fn with(variables: &[(&str, &str)]) -> Self {
-        let world = World::new();
+        Self::furnished(World::new(), variables)
+    }
+
+    fn furnished(world: World, variables: &[(&str, &str)]) -> Self {
         world.add_role("app/web");
         world.add_role("execution");
         world.add_image(IMAGE, "3.x");
@@ -137,10 +140,23 @@ impl Stage {
         Self::around(self.world, self.execution_policy, variables)
     }
 
+    /// The same world with a function that has these variables as well.
+    pub fn deployed_also_with(self, variables: &[(&str, &str)]) -> Self {
+        let before = self.deployment.0.clone();
+        let before = before.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        let all: Vec<(&str, &str)> = variables.iter().copied().chain(before).collect();
+        self.deployed_with(&all)
+    }
+
     /// Roles, image and policies as [`Stage::new`] has them, and the operator's table.
     pub fn with_table(variables: &[(&str, &str)]) -> Self {
+        Self::with_table_in(World::new(), variables)
+    }
+
+    /// The same in a world that is empty.
+    pub fn with_table_in(world: World, variables: &[(&str, &str)]) -> Self {
         let variables: Vec<(&str, &str)> = variables.iter().copied().chain([(settings::TABLE, "operator")]).collect();
-        let stage = Self::with(&variables);
+        let stage = Self::furnished(world, &variables);
         stage.world.add_table("operator");
         stage
     }

@@ -87,7 +87,7 @@ impl Work<'_> {
         let family = service.task_definition.as_ref().and_then(Arn::revision);
         let of_family = family.and_then(|(family, _)| self.rows.get(family.as_str()));
         let pins = service.task_definition.as_ref();
-        let to = pins.zip(of_family).and_then(|(pins, row)| successor(&row.told.successors, pins));
+        let to = pins.zip(of_family).and_then(|(pins, row)| successor(&row.successors, pins));
         is_due(pins, to.as_ref(), row, self.standing.switch.paused, self.sweeper.clients.clock.now())
     }
 }

@@ -5,16 +5,15 @@
 use super::{AHEAD, FAILED, SweepReport, Sweeper, report};
 use crate::clients::CALL;
 use crate::deadline::Deadline;
-use crate::due::{differs, is_due, is_forgotten, is_waiting, waits_for_its_next_try};
+use crate::due::Known;
 use crate::error::Error;
 use crate::pace::Urgency;
 use crate::queue::{BATCH, LONGEST_DELAY, look_at};
-use crate::rows::Row;
 use crate::standing::Standing;
 use crate::sweep_state::{Phase, SweepState};
 use ecs_sidecar_core::ids::Family;
-use ecs_sidecar_core::state::State;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
+use std::ops::Bound;
 use std::time::Duration;
 
 /// How long a sweep that is that far ahead waits, in seconds.
@@ -58,7 +57,8 @@ pub(super) struct Work<'a> {
     pub(super) state: SweepState,
     /// The same as it was when all that had been found was also sent.
     pub(super) safe: SweepState,
-    pub(super) rows: HashMap<String, Row>,
+    /// What the table has of each family.
+    pub(super) rows: BTreeMap<String, Known>,
     pub(super) standing: Standing,
     pub(super) deadline: Deadline,
     /// Families that this invocation has queued.
@@ -99,17 +99,26 @@ impl Work<'_> {
 
     /// Looks through the rows, whatever ECS lists.
     async fn rows_that_are_due(&mut self) -> Result<(), Stop> {
-        let mut families: Vec<String> = self.rows.keys().cloned().collect();
-        families.sort();
-        families.retain(|family| self.state.after.as_ref().is_none_or(|after| family > after));
-        for family in families {
-            let (row, now) = (&self.rows[&family], self.sweeper.clients.clock.now());
-            if is_forgotten(row, now) {
-                self.sweeper.table.forget(row).await?;
-            } else if is_due(row, &self.standing, now) {
+        let after = |family: &Option<String>| family.clone().map_or(Bound::Unbounded, Bound::Excluded);
+        while let Some((family, row)) = self.rows.range((after(&self.state.after), Bound::Unbounded)).next() {
+            let (family, now) = (family.clone(), self.sweeper.clients.clock.now());
+            if row.is_forgotten(now) {
+                self.forget(&family).await?;
+            } else if row.is_due(&family, &self.standing, now) {
                 self.queue(&family).await?;
             }
             self.state.after = Some(family);
+        }
+        Ok(())
+    }
+
+    /// Takes a row away that is still what it was.
+    async fn forget(&self, family: &str) -> Result<(), Error> {
+        let Ok(name) = family.parse() else { return Ok(()) };
+        let (table, now) = (&self.sweeper.table, self.sweeper.clients.clock.now());
+        let row = table.row(&name).await?;
+        if Known::of(row.clone(), &self.standing).is_forgotten(now) {
+            table.forget(&row).await?;
         }
         Ok(())
     }
@@ -158,7 +167,7 @@ impl Work<'_> {
     async fn compare(&mut self, family: &Family, newest: u64) -> Result<(), Stop> {
         let now = self.sweeper.clients.clock.now();
         let row = self.rows.get(family.as_str());
-        if differs(row, newest) && row.is_none_or(|row| !waits_for_its_next_try(row, &self.standing, now)) {
+        if row.is_none_or(|row| row.differs(newest) && !row.waits_for_its_next_try(now)) {
             self.queue(family.as_str()).await?;
         }
         self.state.after = Some(family.as_str().to_owned());
@@ -221,8 +230,7 @@ impl Work<'_> {
     fn next_round(&self) -> Option<u32> {
         let now = self.sweeper.clients.clock.milliseconds();
         let settled = self.state.next_slot.saturating_sub(now) / 1000 + SETTLE;
-        let waits =
-            self.rows.values().any(|row| is_waiting(row) && row.since.is_some_and(|at| at + LONG >= now / 1000));
+        let waits = self.rows.values().any(|row| row.waits_since((now / 1000).saturating_sub(LONG)));
         // Services are what follows from families, and are no reason for a round: of one that nobody can look at, the table
         // would say the same after each.
         match (self.state.queued_families, self.state.again) {
@@ -239,10 +247,7 @@ impl Work<'_> {
         if self.state.queued_families == 0 {
             for stored in self.standing.stored.iter().filter(|stored| stored.deleting) {
                 // Of a family that nobody could look at, nobody knows.
-                let injected = |row: &Row| {
-                    let unknown = row.told.newest.is_none() && row.state != Some(State::Gone);
-                    unknown || row.told.injected.as_deref() == Some(stored.name.as_str())
-                };
+                let injected = |row: &Known| row.is_unknown() || row.injected.as_deref() == Some(stored.name.as_str());
                 // Where the stack has a policy of that name, its sidecars stay.
                 let is_clean = !self.standing.plan.deletes(&stored.name) || !self.rows.values().any(injected);
                 if is_clean && self.sweeper.table.forget_policy(stored).await? {
@@ -266,7 +271,7 @@ impl Work<'_> {
         }
         let mut states = BTreeMap::new();
         for row in self.rows.values() {
-            *states.entry(row.state.map_or("pending", State::label)).or_default() += 1;
+            *states.entry(row.label()).or_default() += 1;
         }
         Ok(SweepReport { states, policies_gone: gone, ..report(&state, "finished") })
     }

@@ -6,7 +6,7 @@ use super::scalars::Scalars;
 use super::{Home, Ignored, Meaning, Problem, family_of, is_role};
 use ecs_sidecar_aws::Urgency;
 use ecs_sidecar_aws::queue::{LOOK_AGAIN, SWEEP, TURN};
-use ecs_sidecar_core::ids::Family;
+use ecs_sidecar_core::ids::{Arn, Family};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -14,7 +14,10 @@ use serde_json::Value;
 const CLOUDTRAIL: &str = "AWS API Call via CloudTrail";
 
 /// The calls that change what a family's newest revision is.
-const CALLS: [&str; 2] = ["RegisterTaskDefinition", "DeregisterTaskDefinition"];
+const CALLS: [&str; 2] = [REGISTRATION, "DeregisterTaskDefinition"];
+
+/// The one by which there is a new one.
+const REGISTRATION: &str = "RegisterTaskDefinition";
 
 /// The names of our own messages, by which a family is looked at.
 const OURS: [&str; 3] = [LOOK_AGAIN, SWEEP, TURN];
@@ -65,8 +68,15 @@ impl Known {
         match self.name.as_deref() {
             Some(SWEEP) => Urgency::Sweep,
             Some(TURN) => Urgency::Turn,
+            Some(REGISTRATION) => self.revision().map_or(Urgency::Event, Urgency::Registered),
             Some(_) | None => Urgency::Event,
         }
+    }
+
+    /// The number of the revision that ECS answered.
+    fn revision(&self) -> Option<u64> {
+        let arn: Arn = self.arn.as_deref()?.parse().ok()?;
+        arn.revision().map(|(_, number)| number)
     }
 
     /// How often the family was looked at again already.

@@ -5,6 +5,8 @@
 
 mod breaker;
 mod cases;
+mod claims;
+mod depths;
 mod events;
 mod gaps;
 mod image;
