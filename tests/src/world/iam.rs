@@ -71,7 +71,7 @@ fn list_attached(state: &State, caller: &Caller, _: &Rules, input: &Input) -> Re
     };
     let invalid = || ServiceError::new("ValidationError", "Invalid Marker");
     let shown = role.attached.iter().filter(|arn| role.shown_from.get(*arn).is_none_or(|from| *from <= caller.at));
-    let (arns, next) = page(shown.cloned().collect(), input.text("Marker").as_deref(), size, invalid)?;
+    let (arns, next) = page(shown, input.text("Marker").as_deref(), size, invalid)?;
     let members: String = arns
         .iter()
         .map(|arn| {
