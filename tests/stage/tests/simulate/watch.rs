@@ -76,6 +76,10 @@ impl Watch {
                 self.put(worker, call, happened);
                 None
             }
+            (Service::DynamoDb, "UpdateItem") => {
+                self.claimed(world, worker, call, happened);
+                None
+            }
             (Service::DynamoDb, "GetItem" | "Query") => {
                 self.read(worker, call);
                 None
@@ -153,22 +157,42 @@ impl Watch {
         }
         let Some(family) = item["id"]["S"].as_str() else { return };
         match (done, item["leaseOwner"]["S"].as_str()) {
-            (true, Some(_)) => {
-                self.reach("leases taken");
-                self.just_leased = Some(family.to_owned());
-                if self.orphans.remove(family) {
-                    self.reach("leases of the dead taken over");
-                }
-                if let Some(before) = self.holders.insert(family.to_owned(), worker)
-                    && before != worker
-                {
-                    self.reach("leases taken over from somebody at work");
-                }
-            }
+            (true, Some(_)) => self.holds(family, worker),
             (true, None) if self.holders.get(family) == Some(&worker) => drop(self.holders.remove(family)),
             (true, None) => {}
             (false, Some(_)) => self.reach("races for a lease lost"),
             (false, None) => {}
+        }
+    }
+
+    /// A lease was asked for beside a look. Whose it is stands in the row, also where the answer to a first attempt was lost.
+    fn claimed(&mut self, world: &World, worker: Worker, call: &Call, happened: Option<Mishap>) {
+        let body: Value = serde_json::from_slice(&call.body).unwrap_or_default();
+        let (key, owner) = (&body["Key"], &body["ExpressionAttributeValues"][":owner"]["S"]);
+        let (Some(family), Some(owner)) = (key["id"]["S"].as_str(), owner.as_str()) else { return };
+        if key["kind"]["S"] != "family" || matches!(happened, Some(Mishap::RequestLate | Mishap::DiesAfter)) {
+            return;
+        }
+        let row = world.item("operator", "family", family).unwrap_or_default();
+        let row: Value = serde_json::from_str(&row).unwrap_or_default();
+        if row["leaseOwner"]["S"] == owner {
+            self.reach("leases taken beside the look");
+            self.holds(family, worker);
+        } else if call.outcome != Outcome::Lost {
+            self.reach("races for a lease lost");
+        }
+    }
+
+    fn holds(&mut self, family: &str, worker: Worker) {
+        self.reach("leases taken");
+        self.just_leased = Some(family.to_owned());
+        if self.orphans.remove(family) {
+            self.reach("leases of the dead taken over");
+        }
+        if let Some(before) = self.holders.insert(family.to_owned(), worker)
+            && before != worker
+        {
+            self.reach("leases taken over from somebody at work");
         }
     }
 
