@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::table::{ID, Item, KIND, LAYOUT, PACE, Table, V, number, text};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+pub use ecs_sidecar_core::trigger::Urgency;
 use std::time::Duration;
 
 /// The one item.
@@ -35,17 +36,6 @@ const SLOW: Duration = Duration::from_secs(10);
 
 /// How often a lost race is run again before the write waits.
 const ATTEMPTS: usize = 4;
-
-/// What a write is for; it decides nothing but who goes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Urgency {
-    /// Somebody registered something, or asks by hand.
-    Event,
-    /// The account is being looked through.
-    Sweep,
-    /// The same, for a family whose turn has come, after it was told to wait for it.
-    Turn,
-}
 
 /// Whether a write may be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

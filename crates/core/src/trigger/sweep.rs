@@ -2,7 +2,7 @@
 //!
 //! Knows: the shapes in which a wake-up arrives. Must not know: what a sweep does.
 
-use ecs_sidecar_aws::sweep::GO_ON;
+use crate::names::GO_ON;
 use serde::Deserialize;
 use serde_json::Value;
 

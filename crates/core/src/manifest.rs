@@ -2,23 +2,32 @@
 //!
 //! Knows: the shapes of OCI and Docker manifests. Must not know: where they come from.
 
-use ecs_sidecar_core::ids::ImageDigest;
-use ecs_sidecar_core::policy::Architecture;
-use oci_client::config::{Architecture as Arch, Os};
-use oci_client::manifest::{self, OciImageManifest, OciManifest};
+use crate::ids::{IdError, ImageDigest};
+use crate::policy::Architecture;
+use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Media type of an index, as OCI has it.
+const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+/// Media type of an index, as Docker has it.
+const DOCKER_LIST: &str = "application/vnd.docker.distribution.manifest.list.v2+json";
+
+/// Media type of one image, as OCI has it.
+const OCI_IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";
+
+/// Media type of one image, as Docker has it.
+const DOCKER_IMAGE: &str = "application/vnd.docker.distribution.manifest.v2+json";
+
 /// Media types of what a tag may stand for.
-pub(crate) const ACCEPTED: [&str; 4] = [
-    manifest::OCI_IMAGE_INDEX_MEDIA_TYPE,
-    manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE,
-    manifest::OCI_IMAGE_MEDIA_TYPE,
-    manifest::IMAGE_MANIFEST_MEDIA_TYPE,
-];
+pub const ACCEPTED: [&str; 4] = [OCI_INDEX, DOCKER_LIST, OCI_IMAGE, DOCKER_IMAGE];
+
+/// The only system that the operator's sidecars are for.
+const LINUX: &str = "linux";
 
 /// What a tag stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Tagged {
+pub enum Tagged {
     /// Manifests by architecture, those for Linux.
     Index(BTreeMap<Architecture, ImageDigest>),
     /// One image; which architecture it is for stands in its configuration.
@@ -27,25 +36,60 @@ pub(crate) enum Tagged {
 
 /// What an image is made of.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Parts {
-    pub(crate) config: ImageDigest,
-    pub(crate) layers: Vec<ImageDigest>,
+pub struct Parts {
+    /// Its configuration.
+    pub config: ImageDigest,
+    /// Its layers, in their order; one may stand there twice.
+    pub layers: Vec<ImageDigest>,
+}
+
+/// What is read of what a tag may stand for. An image that has both kinds of members is an image.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Manifest {
+    Image(Image),
+    Index { manifests: Vec<Entry> },
+}
+
+#[derive(Deserialize)]
+struct Image {
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+#[derive(Deserialize)]
+struct Descriptor {
+    digest: String,
+}
+
+#[derive(Deserialize)]
+struct Entry {
+    digest: String,
+    platform: Option<Platform>,
+}
+
+/// Of an entry of an index, or of an image's configuration.
+#[derive(Deserialize)]
+struct Platform {
+    architecture: String,
+    os: String,
 }
 
 impl Parts {
     /// Reads the manifest of one image.
-    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
-        let manifest = serde_json::from_slice::<OciImageManifest>(text).map_err(|error| error.to_string())?;
-        Self::of(&manifest)
+    ///
+    /// Errors: for people, what is wrong with it.
+    pub fn read(text: &[u8]) -> Result<Self, String> {
+        Self::of(&serde_json::from_slice(text).map_err(|error| error.to_string())?)
     }
 
-    fn of(manifest: &OciImageManifest) -> Result<Self, String> {
-        let layers = manifest.layers.iter().map(|layer| digest(&layer.digest)).collect::<Result<_, _>>()?;
-        Ok(Self { config: digest(&manifest.config.digest)?, layers })
+    fn of(image: &Image) -> Result<Self, String> {
+        let layers = image.layers.iter().map(|layer| digest(&layer.digest)).collect::<Result<_, _>>()?;
+        Ok(Self { config: digest(&image.config.digest)?, layers })
     }
 
     /// All that has to be there, each once: the configuration first, for it is small.
-    pub(crate) fn blobs(&self) -> Vec<&ImageDigest> {
+    pub fn blobs(&self) -> Vec<&ImageDigest> {
         let mut blobs = vec![&self.config];
         for layer in &self.layers {
             if !blobs.contains(&layer) {
@@ -58,16 +102,15 @@ impl Parts {
 
 impl Tagged {
     /// Reads what a tag stands for.
-    pub(crate) fn read(text: &[u8]) -> Result<Self, String> {
-        match serde_json::from_slice::<OciManifest>(text).map_err(|error| error.to_string())? {
-            OciManifest::Image(image) => Parts::of(&image).map(Self::Single),
-            OciManifest::ImageIndex(index) => {
+    ///
+    /// Errors: for people, what is wrong with it.
+    pub fn read(text: &[u8]) -> Result<Self, String> {
+        match serde_json::from_slice::<Manifest>(text).map_err(|error| error.to_string())? {
+            Manifest::Image(image) => Parts::of(&image).map(Self::Single),
+            Manifest::Index { manifests } => {
                 let mut found = BTreeMap::new();
-                for entry in &index.manifests {
-                    let platform = entry.platform.as_ref().filter(|platform| platform.os == Os::Linux);
-                    let Some(architecture) = platform.and_then(|platform| known(&platform.architecture)) else {
-                        continue;
-                    };
+                for entry in &manifests {
+                    let Some(architecture) = entry.platform.as_ref().and_then(known) else { continue };
                     // Of several variants the first is what a runtime takes.
                     found.entry(architecture).or_insert(digest(&entry.digest)?);
                 }
@@ -77,24 +120,23 @@ impl Tagged {
     }
 }
 
-/// The architecture that an image's configuration names, if ECS has it.
-pub(crate) fn architecture_of(config: &[u8]) -> Result<Option<Architecture>, String> {
-    #[derive(serde::Deserialize)]
-    struct Config {
-        architecture: Arch,
-        os: Os,
-    }
-    let config: Config = serde_json::from_slice(config).map_err(|error| error.to_string())?;
-    Ok(known(&config.architecture).filter(|_| config.os == Os::Linux))
+/// The architecture that an image's configuration names, if ECS has it and it is for Linux.
+///
+/// Errors: for people, what is wrong with it.
+pub fn architecture_of(config: &[u8]) -> Result<Option<Architecture>, String> {
+    serde_json::from_slice(config).map(|platform| known(&platform)).map_err(|error| error.to_string())
 }
 
-fn known(architecture: &Arch) -> Option<Architecture> {
-    let known = [(Arch::Amd64, Architecture::X86), (Arch::ARM64, Architecture::Arm)];
-    known.into_iter().find(|(of, _)| of == architecture).map(|(_, is)| is)
+fn known(platform: &Platform) -> Option<Architecture> {
+    match (platform.os.as_str(), platform.architecture.as_str()) {
+        (LINUX, "amd64") => Some(Architecture::X86),
+        (LINUX, "arm64") => Some(Architecture::Arm),
+        (_, _) => None,
+    }
 }
 
 fn digest(text: &str) -> Result<ImageDigest, String> {
-    text.parse().map_err(|error: ecs_sidecar_core::ids::IdError| error.to_string())
+    text.parse().map_err(|error: IdError| error.to_string())
 }
 
 #[cfg(test)]
@@ -109,10 +151,10 @@ mod tests {
     #[test]
     fn an_index_names_a_manifest_for_each_architecture_of_linux() {
         let entry = |digit: char, os: &str, architecture: &str| {
-            json!({ "mediaType": manifest::OCI_IMAGE_MEDIA_TYPE, "digest": sha(digit), "size": 7,
+            json!({ "mediaType": OCI_IMAGE, "digest": sha(digit), "size": 7,
                     "platform": { "os": os, "architecture": architecture } })
         };
-        for media_type in [manifest::OCI_IMAGE_INDEX_MEDIA_TYPE, manifest::IMAGE_MANIFEST_LIST_MEDIA_TYPE] {
+        for media_type in [OCI_INDEX, DOCKER_LIST] {
             let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": [
                 entry('1', "windows", "amd64"), entry('2', "linux", "amd64"), entry('3', "linux", "arm64"),
                 entry('4', "linux", "arm64"), entry('5', "linux", "s390x"), entry('6', "unknown", "unknown"),
@@ -126,7 +168,7 @@ mod tests {
     #[test]
     fn an_image_is_its_configuration_and_each_layer_once() {
         let descriptor = |digit: char| json!({ "mediaType": "a/b", "digest": sha(digit), "size": 7 });
-        let image = json!({ "schemaVersion": 2, "mediaType": manifest::IMAGE_MANIFEST_MEDIA_TYPE,
+        let image = json!({ "schemaVersion": 2, "mediaType": DOCKER_IMAGE,
                             "config": descriptor('0'), "layers": [descriptor('1'), descriptor('2'), descriptor('1')] });
         let Ok(Tagged::Single(parts)) = Tagged::read(image.to_string().as_bytes()) else { panic!("no image") };
         let blobs: Vec<&str> = parts.blobs().into_iter().map(ImageDigest::as_str).collect();
