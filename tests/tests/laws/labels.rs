@@ -4,7 +4,7 @@
 use super::paper::{GROWING, planned, with_defaults};
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::names;
-use ecs_sidecar_core::plan::Asked;
+use ecs_sidecar_core::plan::{Asked, Decision};
 use ecs_sidecar_core::policy::{Capacity, Policy};
 use serde_json::{Value, json};
 
@@ -23,7 +23,9 @@ pub(crate) fn patched(policy: &Policy) -> Value {
         "containerDefinitions": [{ "name": "web", "image": "web:1", "memory": 512, "environment": [{ "name": "A", "value": "b" }] }],
     });
     let source = TaskDefinition::parse(&source.to_string()).expect("a definition");
-    serde_json::from_str(planned(&source, policy, Asked::Inject).result.text()).expect("JSON")
+    let plan = planned(&source, policy, Asked::Inject);
+    assert_eq!(plan.decision, Decision::Inject, "{}: {:?} {}", policy.name(), plan.reason, plan.message);
+    serde_json::from_str(plan.result.text()).expect("JSON")
 }
 
 /// The same with another text as its receipt.

@@ -3,9 +3,9 @@
 use super::lossless;
 use ecs_sidecar_core::check;
 use ecs_sidecar_core::definition::TaskDefinition;
-use ecs_sidecar_core::observed::Observed;
+use ecs_sidecar_core::observed::{ImageState, Observed};
 use ecs_sidecar_core::plan::{Asked, Decision, Plan, Settings, plan};
-use ecs_sidecar_core::policy::{Capacity, Ceiling, Policy};
+use ecs_sidecar_core::policy::{Capacity, Ceiling, Pin, Policy};
 use ecs_sidecar_core::receipt::Injector;
 use std::collections::BTreeSet;
 
@@ -40,9 +40,12 @@ pub(crate) fn settings(policy: &Policy, asked: Asked) -> Settings {
     }
 }
 
-/// The plan for a definition.
+/// The plan for a definition. What a tag stands for is told where the policy has to know.
 pub(crate) fn planned(definition: &TaskDefinition, policy: &Policy, asked: Asked) -> Plan {
-    plan(&observed(definition.clone()), &settings(policy, asked))
+    let digest = || format!("sha256:{}", "0".repeat(64)).parse().expect("a digest");
+    let told = (policy.spec.image.pin == Pin::Digest).then(digest);
+    let observed = Observed { image: ImageState::NotChecked(told), ..observed(definition.clone()) };
+    plan(&observed, &settings(policy, asked))
 }
 
 /// The laws for a definition without a receipt. Answers the decision.

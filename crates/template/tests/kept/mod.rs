@@ -17,8 +17,8 @@ pub(crate) fn keeps(before: &Value, after: &Value, at: &str) {
             assert!(before.len() <= after.len(), "{at}");
             before.iter().zip(after).for_each(|(before, after)| keeps(before, after, &format!("{at}[]")));
         }
-        // A list that was absent by Ref AWS::NoValue.
-        (Value::Object(_), Value::Array(_)) => {
+        // What was absent by Ref AWS::NoValue.
+        (Value::Object(_), Value::Array(_) | Value::String(_)) => {
             assert_eq!(before, &serde_json::json!({ "Ref": "AWS::NoValue" }), "{at}")
         }
         (before, after) => assert_eq!(before, after, "{at}"),
