@@ -19,12 +19,59 @@ const LONGEST: usize = 2048;
 
 /// All names that the two triggers look at, at any depth. Whatever has another name makes no difference.
 const LOOKED_AT: [&str; 53] = [
-    "Records", "SentTimestamp", "account", "action", "arn", "attributes", "awsRegion", "because", "body", "cause", "code",
-    "containers", "detail", "detail-type", "errorCode", "eventID", "eventName", "eventSource", "families", "family",
-    "from", "id", "invokedBy", "issuer", "lastStatus", "messageId", "name", "principal", "reason", "recipientAccountId",
-    "region", "requestFamily", "requestParameters", "requestTaskDefinition", "resources", "responseElements", "round",
-    "run", "service", "serviceArn", "sessionContext", "sessionIssuer", "source", "stopCode", "stoppedReason", "task",
-    "taskArn", "taskDefinition", "taskDefinitionArn", "userAgent", "userIdentity", "waits", "desiredStatus",
+    "Records",
+    "SentTimestamp",
+    "account",
+    "action",
+    "arn",
+    "attributes",
+    "awsRegion",
+    "because",
+    "body",
+    "cause",
+    "code",
+    "containers",
+    "detail",
+    "detail-type",
+    "errorCode",
+    "eventID",
+    "eventName",
+    "eventSource",
+    "families",
+    "family",
+    "from",
+    "id",
+    "invokedBy",
+    "issuer",
+    "lastStatus",
+    "messageId",
+    "name",
+    "principal",
+    "reason",
+    "recipientAccountId",
+    "region",
+    "requestFamily",
+    "requestParameters",
+    "requestTaskDefinition",
+    "resources",
+    "responseElements",
+    "round",
+    "run",
+    "service",
+    "serviceArn",
+    "sessionContext",
+    "sessionIssuer",
+    "source",
+    "stopCode",
+    "stoppedReason",
+    "task",
+    "taskArn",
+    "taskDefinition",
+    "taskDefinitionArn",
+    "userAgent",
+    "userIdentity",
+    "waits",
+    "desiredStatus",
 ];
 
 fuzz_target!(|bytes: &[u8]| {
@@ -74,7 +121,9 @@ fn is_short(event: &Event) {
     let mut texts: Vec<&str> = known.filter_map(Value::as_str).collect();
     match &event.meaning {
         Meaning::Look(family) => texts.push(family.as_str()),
-        Meaning::LookAtService(service, who) => texts.extend([Some(service.arn().as_str()), who.as_deref()].into_iter().flatten()),
+        Meaning::LookAtService(service, who) => {
+            texts.extend([Some(service.arn().as_str()), who.as_deref()].into_iter().flatten())
+        }
         Meaning::Stopped(stopped) => {
             texts.extend([stopped.task.as_str(), stopped.of.as_str(), &stopped.what.code, &stopped.what.because]);
             let containers = stopped.what.containers.iter();

@@ -30,7 +30,8 @@ fuzz_target!(|text: &str| {
         }
     };
     let options = serde_saphyr::options! { no_schema: true };
-    let value: serde_json::Value = serde_saphyr::from_str_with_options(text, options).expect("an accepted policy is YAML");
+    let value: serde_json::Value =
+        serde_saphyr::from_str_with_options(text, options).expect("an accepted policy is YAML");
     let again = Policy::parse(&value.to_string()).expect("an accepted policy is accepted as JSON");
     assert_eq!(policy, again, "and means the same");
 
