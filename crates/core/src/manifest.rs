@@ -80,7 +80,10 @@ impl Parts {
     ///
     /// Errors: for people, what is wrong with it.
     pub fn read(text: &[u8]) -> Result<Self, String> {
-        Self::of(&serde_json::from_slice(text).map_err(|error| error.to_string())?)
+        match Tagged::read(text)? {
+            Tagged::Single(parts) => Ok(parts),
+            Tagged::Index(_) => Err("it is an index, not the manifest of one image".to_owned()),
+        }
     }
 
     fn of(image: &Image) -> Result<Self, String> {
@@ -188,5 +191,12 @@ mod tests {
         assert!(Tagged::read(b"{}").is_err());
         let odd = json!({ "schemaVersion": 2, "config": { "mediaType": "a", "digest": "sha256:../x", "size": 1 }, "layers": [] });
         assert!(Parts::read(odd.to_string().as_bytes()).is_err());
+        let descriptor = json!({ "mediaType": "a/b", "digest": sha('0') });
+        let image = json!({ "config": descriptor, "layers": [] }).to_string();
+        let no_text: Vec<u8> = image.bytes().map(|byte| if byte == b'b' { 0xFF } else { byte }).collect();
+        assert!(
+            Parts::read(image.as_bytes()).is_ok() && Tagged::read(&no_text).is_err() && Parts::read(&no_text).is_err()
+        );
+        assert!(Parts::read(json!({ "manifests": [] }).to_string().as_bytes()).is_err());
     }
 }
