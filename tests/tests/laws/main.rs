@@ -9,7 +9,6 @@ mod lossless;
 mod paper;
 mod shapes;
 
-use ecs_sidecar_core::check;
 use ecs_sidecar_core::definition::TaskDefinition;
 use ecs_sidecar_core::normalize::canonical;
 use ecs_sidecar_core::plan::{Asked, Decision, Plan, Settings};
