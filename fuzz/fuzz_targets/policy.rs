@@ -13,8 +13,10 @@ use std::sync::LazyLock;
 static SOURCES: LazyLock<Vec<TaskDefinition>> = LazyLock::new(|| {
     let texts = [
         r#"{"family":"web","requiresCompatibilities":["FARGATE"],"networkMode":"awsvpc","cpu":"1024","memory":"2048",
+            "taskRoleArn":"arn:aws:iam::111122223333:role/app","executionRoleArn":"arn:aws:iam::111122223333:role/pulls",
             "containerDefinitions":[{"name":"web","image":"web:1","portMappings":[{"containerPort":80}]}]}"#,
-        r#"{"family":"old","containerDefinitions":[{"name":"web","image":"web:1","memory":128,"links":["db"]},
+        r#"{"family":"old","taskRoleArn":"arn:aws:iam::111122223333:role/app","executionRoleArn":"arn:aws:iam::111122223333:role/pulls",
+            "containerDefinitions":[{"name":"web","image":"web:1","memory":128,"links":["db"]},
             {"name":"db","image":"db:1","memoryReservation":64,"dependsOn":[{"containerName":"web","condition":"START"}],
              "logConfiguration":{"logDriver":"awslogs","options":{"awslogs-group":"g","awslogs-region":"eu-west-1"}}}]}"#,
     ];
