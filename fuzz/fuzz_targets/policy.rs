@@ -31,11 +31,14 @@ fuzz_target!(|text: &str| {
             return;
         }
     };
-    let options = serde_saphyr::options! { no_schema: true };
-    let value: serde_json::Value =
-        serde_saphyr::from_str_with_options(text, options).expect("an accepted policy is YAML");
-    let again = Policy::parse(&value.to_string()).expect("an accepted policy is accepted as JSON");
-    assert_eq!(policy, again, "and means the same");
+    // A tag, as in `!EC2`, names an enum's word for the reader of policies, and is nothing to a reader of any value.
+    if !text.contains('!') {
+        let options = serde_saphyr::options! { no_schema: true };
+        let value: serde_json::Value =
+            serde_saphyr::from_str_with_options(text, options).expect("an accepted policy is YAML");
+        let again = Policy::parse(&value.to_string()).expect("an accepted policy is accepted as JSON");
+        assert_eq!(policy, again, "and means the same");
+    }
 
     assert!(!policy.container_name().is_empty() && !policy.upstream().to_string().is_empty());
     advice(&policy);
