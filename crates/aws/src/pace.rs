@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::table::{ID, Item, KIND, LAYOUT, PACE, Table, V, number, text};
 use aws_sdk_dynamodb::operation::update_item::UpdateItemError;
 use aws_sdk_dynamodb::types::{ReturnValue, ReturnValuesOnConditionCheckFailure};
+pub use ecs_sidecar_core::trigger::Urgency;
 use std::time::Duration;
 
 /// The one item.
@@ -35,30 +36,6 @@ const SLOW: Duration = Duration::from_secs(10);
 
 /// How often a lost race is run again before the write waits.
 const ATTEMPTS: usize = 4;
-
-/// What a write is for, the least urgent first; it decides nothing but who goes first, and which calls run side by side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Urgency {
-    /// The account is being looked through.
-    Sweep,
-    /// The same, for a family whose turn has come, after it was told to wait for it.
-    Turn,
-    /// Something happened to the family, or somebody asks by hand.
-    Event,
-    /// Somebody registered the revision of that number. Where the table knows of none as new, something is probably to be
-    /// done, so that the lease is asked for beside the look.
-    Registered(u64),
-}
-
-impl Urgency {
-    /// Whether it is what an event brought, which waits for no sweep.
-    pub fn is_event(self) -> bool {
-        match self {
-            Self::Event | Self::Registered(_) => true,
-            Self::Sweep | Self::Turn => false,
-        }
-    }
-}
 
 /// Whether a write may be done now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

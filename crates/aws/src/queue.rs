@@ -11,6 +11,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
+pub use ecs_sidecar_core::names::{LOOK_AGAIN, LOOK_AT_SERVICE, SWEEP, TURN};
 
 /// Name of the message attribute that says why a message was set aside.
 pub const REASON: &str = "reason";
@@ -20,18 +21,6 @@ pub(crate) const LONGEST_DELAY: u32 = 900;
 
 /// How many messages SQS takes in one call.
 pub(crate) const BATCH: usize = 10;
-
-/// Name of a message that has a family looked at once more.
-pub const LOOK_AGAIN: &str = "LookAgain";
-
-/// Name of a message by which a sweep has a family looked at.
-pub const SWEEP: &str = "Sweep";
-
-/// Name of the same for a family whose turn to be written has come when it is delivered.
-pub const TURN: &str = "Turn";
-
-/// Name of a message that has a service looked at.
-pub const LOOK_AT_SERVICE: &str = "LookAtService";
 
 /// A message that has a service looked at, after it was looked at in vain so many times.
 pub fn look_at_service(service: &ServiceRef, waits: u32) -> String {

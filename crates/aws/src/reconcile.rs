@@ -27,6 +27,7 @@ use ecs_sidecar_core::plan::{Decision, Fetch, FetchCause, Plan};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::refusal::Refusal;
 use ecs_sidecar_core::report::{Outcome, Report};
+pub use ecs_sidecar_core::trigger::ReconcileAction;
 use futures_util::future::join;
 use leave::{Leave, paused};
 use looking::{Footing, View};
@@ -44,15 +45,6 @@ const LATE: u64 = 1800;
 
 /// What a fetch leaves of the function's time, so that the answer can still be given.
 const RESERVE: Duration = Duration::from_secs(10);
-
-/// What may be done with a plan.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReconcileAction {
-    /// Act on it.
-    Reconcile,
-    /// Report it.
-    Plan,
-}
 
 /// Reconciles families, one at a call; several calls may run side by side.
 #[derive(Debug)]

@@ -6,9 +6,9 @@
 //! away, so that an image of any size takes the memory of a few network buffers.
 
 use crate::ecr::Login;
-use crate::manifest;
 use ecs_sidecar_core::ids::ImageDigest;
 use ecs_sidecar_core::image::PrivateImage;
+use ecs_sidecar_core::manifest;
 use futures_util::TryStreamExt as _;
 use oci_client::Reference;
 use oci_client::client::{ClientConfig, ClientProtocol};

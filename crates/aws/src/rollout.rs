@@ -23,6 +23,7 @@ use ecs_sidecar_core::rollout::{
     Circumstances, DEPLOYING_AGAIN, Decided, Deed, Ended, History, Move, RolloutReason, Service, ServiceReport,
     ServiceState, decide,
 };
+pub use ecs_sidecar_core::trigger::RolloutAction;
 use futures_util::future::{try_join, try_join3};
 use replacement::policy_allows;
 
@@ -46,17 +47,6 @@ pub(crate) const LONG: u32 = 2 * 3600;
 
 /// How many calls an act on a service makes.
 const CALLS: u32 = 6;
-
-/// What may be done with a service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RolloutAction {
-    /// Move it, if it is to be.
-    Move,
-    /// The same, and a move that ended badly may be tried again: a person asks.
-    Retry,
-    /// Report what would be done.
-    Plan,
-}
 
 /// A service as it was seen, and what is known beside it.
 #[derive(Clone)]

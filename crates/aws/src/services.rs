@@ -10,11 +10,10 @@ use aws_sdk_ecs::types::{
 };
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Arn;
+pub use ecs_sidecar_core::ids::{ServiceRef, ServiceRefError};
 use ecs_sidecar_core::names;
 use ecs_sidecar_core::rollout::{Controller, Deployment, DeploymentState, Move, Service, UNEXPLAINED};
 use std::cmp::Reverse;
-use std::fmt;
-use std::str::FromStr;
 
 /// How many services ECS describes at once.
 pub(crate) const DESCRIBED: usize = 10;
@@ -37,18 +36,6 @@ const REFUSED: [&str; 8] = [
     "BlockedException",
 ];
 
-/// The ARN of a service, which names its cluster: services have no other name that is theirs alone.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct ServiceRef {
-    arn: Arn,
-    cluster: String,
-}
-
-/// What names no service.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("not the ARN of a service that names its cluster, as arn:aws:ecs:eu-west-1:111122223333:service/cluster/name")]
-pub struct ServiceRefError;
-
 /// What came of the wish to move a service.
 #[derive(Debug)]
 pub(crate) enum Updated {
@@ -68,41 +55,6 @@ pub struct Services {
     client: aws_sdk_ecs::Client,
 }
 
-impl ServiceRef {
-    /// Its ARN.
-    pub fn arn(&self) -> &Arn {
-        &self.arn
-    }
-
-    /// Name of its cluster.
-    pub(crate) fn cluster(&self) -> &str {
-        &self.cluster
-    }
-}
-
-impl FromStr for ServiceRef {
-    type Err = ServiceRefError;
-
-    fn from_str(text: &str) -> Result<Self, ServiceRefError> {
-        let arn: Arn = text.parse().map_err(|_| ServiceRefError)?;
-        let named = arn.resource().strip_prefix("service/").and_then(|name| name.split_once('/'));
-        let (cluster, name) = named.filter(|_| arn.service() == "ecs").ok_or(ServiceRefError)?;
-        let is_name = |name: &str| {
-            (1..=255).contains(&name.len())
-                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
-        };
-        let cluster = Some(cluster).filter(|cluster| is_name(cluster) && is_name(name));
-        let cluster = cluster.ok_or(ServiceRefError)?.to_owned();
-        Ok(Self { arn, cluster })
-    }
-}
-
-impl fmt::Display for ServiceRef {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.arn.fmt(f)
-    }
-}
-
 impl Services {
     /// A client.
     pub fn new(config: &SdkConfig) -> Self {
@@ -113,7 +65,7 @@ impl Services {
     ///
     /// Guarantees: nothing is written. Assumptions: `DescribeServices` is allowed. Errors: [`Error::Call`].
     pub(crate) async fn describe(&self, service: &ServiceRef) -> Result<Option<Service>, Error> {
-        let found = self.describe_all(&service.cluster, &[service.arn.to_string()]).await?;
+        let found = self.describe_all(service.cluster(), &[service.arn().to_string()]).await?;
         let Some(mut found) = found.into_iter().next() else { return Ok(None) };
         let untold = |deployment: &&mut Deployment| deployment.primary && deployment.state == DeploymentState::Untold;
         if let Some(primary) = found.deployments.iter_mut().find(untold) {
@@ -138,12 +90,12 @@ impl Services {
 
     /// The latest deployments of a service, the newest first.
     async fn service_deployments(&self, of: &ServiceRef) -> Result<Vec<ServiceDeploymentBrief>, Error> {
-        let request = self.client.list_service_deployments().cluster(&of.cluster).service(of.arn.as_str());
+        let request = self.client.list_service_deployments().cluster(of.cluster()).service(of.arn().as_str());
         match request
             .max_results(PAGE)
             .send()
             .await
-            .map_err(|error| Error::call("ListServiceDeployments", of.arn.as_str(), &error))
+            .map_err(|error| Error::call("ListServiceDeployments", of.arn().as_str(), &error))
         {
             Err(error) if error.is_unknown_call() => Ok(Vec::new()),
             answer => Ok(newest_first(answer?.service_deployments.unwrap_or_default())),
@@ -249,10 +201,10 @@ impl Services {
     /// is the same: ECS begins no deployment of the revision that a service points at.
     /// Assumptions: `UpdateService`, and `PassRole` where ECS asks for it. Errors: [`Error::Call`].
     pub(crate) async fn update(&self, service: &ServiceRef, to: &Arn) -> Result<Updated, Error> {
-        let request = self.client.update_service().cluster(&service.cluster).service(service.arn.as_str());
+        let request = self.client.update_service().cluster(service.cluster()).service(service.arn().as_str());
         let Err(error) = request.task_definition(to.as_str()).send().await else { return Ok(Updated::Done) };
         let said = Said::of(&error);
-        match Error::call("UpdateService", service.arn.as_str(), &error) {
+        match Error::call("UpdateService", service.arn().as_str(), &error) {
             error if error.is_code(&["ServiceNotFoundException", "ClusterNotFoundException"]) => Ok(Updated::Gone),
             error if error.is_denied() => Ok(Updated::Denied(said)),
             error if error.is_code(&REFUSED) => Ok(Updated::Refused(said)),
@@ -324,20 +276,5 @@ mod tests {
         let sorted = newest_first([1.0, 3.5, 3.0, 2.0].map(at).to_vec());
         let times: Vec<f64> = sorted.iter().filter_map(|one| Some(one.created_at()?.as_secs_f64())).collect();
         assert_eq!(times, [3.5, 3.0, 2.0, 1.0]);
-    }
-
-    #[test]
-    fn a_service_is_named_by_an_arn_with_its_cluster() {
-        let named: ServiceRef = "arn:aws:ecs:eu-west-1:111122223333:service/prod/web".parse().expect("a service");
-        assert_eq!(named.cluster, "prod");
-        for text in [
-            "web",
-            "arn:aws:ecs:eu-west-1:111122223333:service/web",
-            "arn:aws:ecs:eu-west-1:111122223333:service/prod/web/more",
-            "arn:aws:ecs:eu-west-1:111122223333:cluster/prod",
-            "arn:aws:s3:eu-west-1:111122223333:service/prod/web",
-        ] {
-            assert_eq!(text.parse::<ServiceRef>(), Err(ServiceRefError), "{text}");
-        }
     }
 }

@@ -23,6 +23,7 @@ use crate::sweep_state::{Phase, SweepState};
 use crate::table::Table;
 use aws_types::SdkConfig;
 use ecs_sidecar_core::ids::Family;
+pub use ecs_sidecar_core::names::GO_ON;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
@@ -36,9 +37,6 @@ const AHEAD: u64 = (LONGEST_DELAY as u64 - 20) * 1000;
 
 /// After how many seconds it goes on where something else failed.
 const FAILED: u32 = 60;
-
-/// Name of the message by which a sweep goes on.
-pub const GO_ON: &str = "GoOn";
 
 /// Reads a second that ECS takes in the long run (aws-facts: 20, after a burst of 50).
 const READS_A_SECOND: f64 = 20.0;

@@ -3,6 +3,7 @@
 //! Knows: the shapes of ARNs, accounts, Regions and partitions. Must not know: what they are used for.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// A string that is no identifier of the kind wanted.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -32,7 +33,7 @@ macro_rules! text_id {
             }
         }
 
-        impl std::str::FromStr for $name {
+        impl FromStr for $name {
             type Err = IdError;
             fn from_str(text: &str) -> Result<Self, IdError> {
                 let valid: fn(&str) -> bool = $valid;
@@ -229,6 +230,53 @@ impl fmt::Display for RoleRef {
     }
 }
 
+/// The ARN of a service, which names its cluster: services have no other name that is theirs alone.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ServiceRef {
+    arn: Arn,
+    cluster: String,
+}
+
+/// What names no service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not the ARN of a service that names its cluster, as arn:aws:ecs:eu-west-1:111122223333:service/cluster/name")]
+pub struct ServiceRefError;
+
+impl ServiceRef {
+    /// Its ARN.
+    pub fn arn(&self) -> &Arn {
+        &self.arn
+    }
+
+    /// Name of its cluster.
+    pub fn cluster(&self) -> &str {
+        &self.cluster
+    }
+}
+
+impl FromStr for ServiceRef {
+    type Err = ServiceRefError;
+
+    fn from_str(text: &str) -> Result<Self, ServiceRefError> {
+        let arn: Arn = text.parse().map_err(|_| ServiceRefError)?;
+        let named = arn.resource().strip_prefix("service/").and_then(|name| name.split_once('/'));
+        let (cluster, name) = named.filter(|_| arn.service() == "ecs").ok_or(ServiceRefError)?;
+        let is_name = |name: &str| {
+            (1..=255).contains(&name.len())
+                && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte))
+        };
+        let cluster = Some(cluster).filter(|cluster| is_name(cluster) && is_name(name));
+        let cluster = cluster.ok_or(ServiceRefError)?.to_owned();
+        Ok(Self { arn, cluster })
+    }
+}
+
+impl fmt::Display for ServiceRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.arn.fmt(f)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -275,5 +323,20 @@ mod tests {
         assert!(
             RoleRef::new("arn:aws:iam::111122223333:role/aws-service-role/ecs.amazonaws.com/X").is_service_linked()
         );
+    }
+
+    #[test]
+    fn a_service_is_named_by_an_arn_with_its_cluster() {
+        let named: ServiceRef = "arn:aws:ecs:eu-west-1:111122223333:service/prod/web".parse().expect("a service");
+        assert_eq!(named.cluster, "prod");
+        for text in [
+            "web",
+            "arn:aws:ecs:eu-west-1:111122223333:service/web",
+            "arn:aws:ecs:eu-west-1:111122223333:service/prod/web/more",
+            "arn:aws:ecs:eu-west-1:111122223333:cluster/prod",
+            "arn:aws:s3:eu-west-1:111122223333:service/prod/web",
+        ] {
+            assert_eq!(text.parse::<ServiceRef>(), Err(ServiceRefError), "{text}");
+        }
     }
 }

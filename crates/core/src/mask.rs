@@ -7,6 +7,7 @@ use crate::definition::Container;
 use crate::digest::Digest;
 use crate::json::{Document, JsonType, Value, quote};
 use crate::keys::{container, nested};
+use crate::normalize::canonical_json;
 use crate::splice::replaced;
 use std::ops::Range;
 
@@ -75,9 +76,11 @@ fn log_options(app: Container<'_>) -> Vec<Range<usize>> {
 /// A receipt is a docker label, and labels travel further than definitions do: to every monitoring that reads them.
 pub(crate) fn fingerprinted(container: &str) -> String {
     let Ok(document) = Document::parse(container) else { return HIDDEN.to_owned() };
+    // Of what the value means: whoever describes or indents a definition spells it anew.
     let fingerprint = |span: Range<usize>| {
-        let print = quote(Digest::of(&container[span.clone()]).as_str());
-        (span, print)
+        let text = &container[span.clone()];
+        let meant = Document::parse(text).map_or_else(|_| text.to_owned(), |value| canonical_json(value.root()));
+        (span, quote(Digest::of(&meant).as_str()))
     };
     replaced(container, log_options(Container(document.root())).into_iter().map(fingerprint).collect())
 }
@@ -88,4 +91,18 @@ pub(crate) fn tellable(value: &str) -> String {
     let Ok(document) = Document::parse(value) else { return HIDDEN.to_owned() };
     let spans = log_options(Container(document.root()));
     replaced(value, spans.into_iter().map(|span| (span, HIDDEN.to_owned())).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_of_what_a_value_means_and_not_of_how_it_is_written() {
+        let one = r#"{"logConfiguration":{"logDriver":"splunk","options":{"splunk-url":"a\u0026b\/c"},"new":[{"b":1,"a":"é"}]}}"#;
+        let other = r#"{"logConfiguration":{"logDriver":"splunk","options":{"splunk-url":"a&b/c"},"new":[ { "a": "\u00e9", "b": 1 } ]}}"#;
+        assert_eq!(fingerprinted(one), fingerprinted(other));
+        assert!(!fingerprinted(one).contains("splunk-url\":\"a"));
+        assert_ne!(fingerprinted(one), fingerprinted(&one.replace("b\\/c", "b\\/d")));
+    }
 }

@@ -1,4 +1,4 @@
-//! Every name that the operator gives or reads: label and tag keys, and the images it recognizes.
+//! Every name that the operator gives or reads: label and tag keys, the images it recognizes, its own messages.
 
 /// What the operator calls itself: the source of its events, and its stack where nothing else is said.
 pub const OPERATOR: &str = "ecs-sidecar";
@@ -30,3 +30,18 @@ pub const TRACE_RECEIVERS: [&str; 3] = ["aws-xray-daemon", "aws-otel-collector",
 /// Environment variable by which agents are told that they run on ECS Managed Instances; the definitions of such
 /// daemons name no compatibility.
 pub const MANAGED_INSTANCES: &str = "ECS_MANAGED_INSTANCES";
+
+/// Name of a message that has a family looked at once more.
+pub const LOOK_AGAIN: &str = "LookAgain";
+
+/// Name of a message by which a sweep has a family looked at.
+pub const SWEEP: &str = "Sweep";
+
+/// Name of the same for a family whose turn to be written has come when it is delivered.
+pub const TURN: &str = "Turn";
+
+/// Name of a message that has a service looked at.
+pub const LOOK_AT_SERVICE: &str = "LookAtService";
+
+/// Name of the message by which a sweep goes on.
+pub const GO_ON: &str = "GoOn";

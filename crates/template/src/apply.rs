@@ -53,16 +53,19 @@ impl Hand<'_> {
         }
     }
 
+    /// Sets a member; of one behind an `Fn::If`, the branch that is taken.
     fn set(&mut self, member: &str, value: Value) -> Result<(), Problem> {
         let property = spelling::property("", member);
+        let at = self.literal(format!("/{property}"));
         let known = TASK.iter().any(|field| field.name == member);
-        match self.properties.as_object_mut().filter(|_| known) {
-            Some(properties) => {
-                properties.insert(property, value);
-                Ok(())
-            }
-            None => Err(self.no_literal(&property)),
+        let Some(properties) = self.properties.as_object_mut().filter(|_| known) else {
+            return Err(self.no_literal(&property));
+        };
+        properties.entry(property).or_insert(Value::Null);
+        if let Some(place) = self.properties.pointer_mut(&at) {
+            *place = value;
         }
+        Ok(())
     }
 
     /// Adds an item to a list that is a member of what a pointer leads to; one that is absent is made.

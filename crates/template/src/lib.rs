@@ -13,6 +13,7 @@ mod doubt;
 mod evaluate;
 mod intrinsic;
 mod problem;
+pub mod request;
 mod roles;
 mod spelling;
 mod symbols;

@@ -4,6 +4,8 @@
 //! `template.yaml` is the template as CloudFormation sends it (every intrinsic in its long form), `case.yaml` what is told
 //! beside it and what must come, `policy.yaml` the policy if it is not the preset, `result.json` the result.
 
+mod kept;
+
 use ecs_sidecar_core::bounds::Bounds;
 use ecs_sidecar_core::cache::{CacheRule, CacheState};
 use ecs_sidecar_core::names;
@@ -13,6 +15,7 @@ use ecs_sidecar_core::policy::{Architecture, PermissionsMode, Policy};
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::receipt::Injector;
 use ecs_sidecar_template::{Found, Place, Template, Told, Transformed};
+use kept::keeps;
 use libtest_mimic::{Arguments, Failed, Trial};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -132,29 +135,6 @@ fn judge(case: &Case, template: &Template, made: &Transformed) {
         assert_eq!(made.fragment, template.fragment, "who gets no sidecar is left as it is");
     } else {
         keeps(&template.fragment, &made.fragment, "");
-    }
-}
-
-/// Everything that was there is there, in its place; lists may only have become longer, and sizes others.
-fn keeps(before: &Value, after: &Value, at: &str) {
-    match (before, after) {
-        (Value::Object(before), Value::Object(after)) => {
-            for (key, value) in before {
-                let at = format!("{at}/{key}");
-                if !["/Cpu", "/Memory", "/ManagedPolicyArns"].iter().any(|end| at.ends_with(end)) {
-                    keeps(value, after.get(key).unwrap_or_else(|| panic!("{at} is gone")), &at);
-                }
-            }
-        }
-        (Value::Array(before), Value::Array(after)) => {
-            assert!(before.len() <= after.len(), "{at}");
-            before.iter().zip(after).for_each(|(before, after)| keeps(before, after, &format!("{at}[]")));
-        }
-        // A list that was absent by Ref AWS::NoValue.
-        (Value::Object(_), Value::Array(_)) => {
-            assert_eq!(before, &serde_json::json!({ "Ref": "AWS::NoValue" }), "{at}")
-        }
-        (before, after) => assert_eq!(before, after, "{at}"),
     }
 }
 

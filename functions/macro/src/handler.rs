@@ -3,11 +3,11 @@
 //! Knows: which reads a decision needs, and what is told of it. Must not know: templates. Whatever happens, CloudFormation
 //! gets an answer with a message: an error of the function itself it would show as a bare failure.
 
-use crate::request::{self, Problem};
 use aws_types::SdkConfig;
 use ecs_sidecar_aws::{Chain, Clients, Error, Settings};
 use ecs_sidecar_core::ids::{AccountId, Region};
 use ecs_sidecar_core::plan;
+use ecs_sidecar_template::request::{self, Problem};
 use ecs_sidecar_template::{Images, Place, Problems, Template, Told};
 use futures_util::FutureExt as _;
 use serde_json::Value;

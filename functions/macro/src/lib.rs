@@ -1,6 +1,5 @@
 //! The Lambda function `macro`: what CloudFormation sends, and what it is answered.
 
 pub mod handler;
-pub mod request;
 
 pub use handler::Handler;

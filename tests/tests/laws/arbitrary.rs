@@ -137,10 +137,11 @@ fn container(index: usize) -> impl Strategy<Value = Json> {
                 ]),
             ),
         ])),
-        Just(Json::object(&[
-            ("logDriver", Json::text("splunk")),
-            ("options", Json::object(&[("splunk-token", Json::text("t"))]))
-        ])),
+        unknown_members().prop_map(|unknown| {
+            let options = Json::object(&[("splunk-token", Json::text("t")), ("splunk-url", Json::text("a\\u0026b"))]);
+            let known = [("logDriver".to_owned(), Json::text("splunk")), ("options".to_owned(), options)];
+            Json::Object(known.into_iter().chain(unknown).collect())
+        }),
     ];
     let port = (8000..8004_u32).prop_map(move |port| {
         let port = port + 10 * u32::try_from(index).unwrap_or(0);

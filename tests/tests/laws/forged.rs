@@ -1,40 +1,15 @@
 //! Receipts that nobody wrote honestly: whatever a label says, the plan stands, and no role is set by it.
 
-use super::{GROWING, inject, observed, parse, settings};
-use ecs_sidecar_core::definition::TaskDefinition;
+use super::labels::{no_role_is_set, patched, with_label};
+use super::{GROWING, preset};
 use ecs_sidecar_core::names;
-use ecs_sidecar_core::plan::{Asked, plan};
-use ecs_sidecar_core::policy::Capacity;
 use proptest::prelude::*;
-use serde_json::{Value, json};
-
-const OWN_ROLE: &str = "arn:aws:iam::111122223333:role/app/web";
-
-/// A patched definition with room for a label.
-fn patched() -> Value {
-    let source = json!({
-        "family": "web",
-        "requiresCompatibilities": ["FARGATE"],
-        "networkMode": "awsvpc",
-        "cpu": "256",
-        "memory": "512",
-        "taskRoleArn": OWN_ROLE,
-        "executionRoleArn": OWN_ROLE,
-        "containerDefinitions": [{ "name": "web", "image": "web:1", "memory": 512, "environment": [{ "name": "A", "value": "b" }] }],
-    });
-    let plan = inject(&parse(&source.to_string()), GROWING);
-    serde_json::from_str(plan.result.text()).expect("JSON")
-}
-
-fn with_label(label: &str) -> TaskDefinition {
-    let mut definition = patched();
-    definition["containerDefinitions"][1]["dockerLabels"][names::RECEIPT] = label.into();
-    parse(&definition.to_string())
-}
+use serde_json::Value;
 
 fn honest() -> Value {
+    let patched = patched(&preset(GROWING));
     let label =
-        patched()["containerDefinitions"][1]["dockerLabels"][names::RECEIPT].as_str().expect("a label").to_owned();
+        patched["containerDefinitions"][1]["dockerLabels"][names::RECEIPT].as_str().expect("a label").to_owned();
     serde_json::from_str(&label).expect("JSON")
 }
 
@@ -93,27 +68,18 @@ fn forged() -> impl Strategy<Value = String> {
     })
 }
 
-fn no_role_is_set(definition: &TaskDefinition) {
-    for asked in [Asked::Standing, Asked::Inject, Asked::Remove] {
-        for capacity in [Capacity::Fit, GROWING] {
-            let plan = plan(&observed(definition.clone()), &settings(asked, capacity));
-            for role in plan.result.task_role().into_iter().chain(plan.result.execution_role()) {
-                assert_eq!(role.as_str(), OWN_ROLE, "a receipt must not set a role");
-            }
-        }
-    }
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn a_forged_entry_sets_no_role_and_breaks_nothing(label in forged()) {
-        no_role_is_set(&with_label(&label));
+        let policy = preset(GROWING);
+        no_role_is_set(&with_label(&patched(&policy), &label), &policy);
     }
 
     #[test]
     fn any_text_as_a_label_breaks_nothing(label in "\\PC{0,80}") {
-        no_role_is_set(&with_label(&label));
+        let policy = preset(GROWING);
+        no_role_is_set(&with_label(&patched(&policy), &label), &policy);
     }
 }

@@ -2,9 +2,13 @@
 //!
 //! Knows: the shapes in which a wake-up arrives. Must not know: what a sweep does.
 
-use ecs_sidecar_aws::sweep::GO_ON;
+use super::scalars::Scalars;
+use crate::names::GO_ON;
 use serde::Deserialize;
 use serde_json::Value;
+
+/// How many characters are told of what is wrong with a person's request: the words quote it.
+const LONGEST_WORDS: usize = 400;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +82,7 @@ impl Problem {
 /// Errors: [`Problem`], for an input of another shape.
 pub fn read(input: &Value) -> Result<Trigger, Problem> {
     if input.get("action").is_some() {
-        let by_hand = ByHand::deserialize(input).map_err(|error| Problem::ByHand(error.to_string()))?;
+        let by_hand = ByHand::deserialize(input).map_err(|error| bad_request(&error))?;
         return Ok(Trigger::ByHand(by_hand));
     }
     let records = input.get("Records").and_then(Value::as_array);
@@ -89,8 +93,9 @@ pub fn read(input: &Value) -> Result<Trigger, Problem> {
     }
     let body = first.get("body").and_then(Value::as_str).ok_or(Problem::UnknownShape)?;
     let body: Value = serde_json::from_str(body).map_err(|_| Problem::UnknownShape)?;
-    let text = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
-    match (text("name"), text("run")) {
+    let body_texts = Scalars::of(&body);
+    match (body_texts.get("/name"), body_texts.get("/run")) {
+        (_, _) if body_texts.too_long() => Err(Problem::UnknownShape),
         (Some(name), Some(run)) if name == GO_ON => Ok(Trigger::GoOn { run }),
         (Some(name), _) => {
             let round = body.get("round").and_then(Value::as_u64);
@@ -98,6 +103,10 @@ pub fn read(input: &Value) -> Result<Trigger, Problem> {
         }
         (None, _) => Err(Problem::UnknownShape),
     }
+}
+
+fn bad_request(error: &serde_json::Error) -> Problem {
+    Problem::ByHand(error.to_string().chars().take(LONGEST_WORDS).collect())
 }
 
 #[cfg(test)]
@@ -117,6 +126,23 @@ mod tests {
         assert_eq!(read(&json!({ "Records": [{ "eventSource": "aws:dynamodb" }] })), begin("table"));
         let by_hand = ByHand { action: Action::Plan, families: vec!["web-*".to_owned()], from: None };
         assert_eq!(read(&json!({ "action": "plan", "families": ["web-*"] })), Ok(Trigger::ByHand(by_hand)));
+    }
+
+    #[test]
+    fn what_is_longer_than_any_name_is_neither_kept_nor_told() {
+        let long = "a".repeat(5000);
+        for body in [json!({ "name": long }), json!({ "name": GO_ON, "run": long })] {
+            let message = json!({ "Records": [{ "body": body.to_string() }] });
+            assert_eq!(read(&message), Err(Problem::UnknownShape));
+        }
+        for input in [
+            json!({ "action": long }),
+            json!({ "action": "plan", long.as_str(): 1 }),
+            json!({ "action": "plan", "from": [long] }),
+        ] {
+            let told = read(&input).expect_err("not understood").to_string();
+            assert!(told.len() < 1000, "{}", told.len());
+        }
     }
 
     #[test]

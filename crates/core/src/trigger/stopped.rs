@@ -5,8 +5,8 @@
 use super::known::Known;
 use super::scalars::Scalars;
 use super::{Home, Ignored, Meaning, Problem};
-use ecs_sidecar_core::ids::Arn;
-use ecs_sidecar_core::rollout::{StoppedContainer, StoppedTask};
+use crate::ids::Arn;
+use crate::rollout::{StoppedContainer, StoppedTask};
 use serde_json::Value;
 
 /// ECS's own event.

@@ -3,10 +3,9 @@
 //! Knows: where each shape has its ids, names and ARNs. Must not know: anything else that is in an event.
 
 use super::scalars::Scalars;
-use super::{Home, Ignored, Meaning, Problem, family_of, is_role};
-use ecs_sidecar_aws::Urgency;
-use ecs_sidecar_aws::queue::{LOOK_AGAIN, SWEEP, TURN};
-use ecs_sidecar_core::ids::{Arn, Family};
+use super::{Home, Ignored, Meaning, Problem, Urgency, family_of, is_role};
+use crate::ids::{Arn, Family};
+use crate::names::{LOOK_AGAIN, SWEEP, TURN};
 use serde::Serialize;
 use serde_json::Value;
 

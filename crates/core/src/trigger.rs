@@ -3,15 +3,15 @@
 //! Knows: the shapes in which news arrive. Must not know: what a task definition looks like;
 //! members that are not needed are never given a type, since CloudTrail may put anything there, or nothing.
 
+mod asked;
 mod known;
 mod scalars;
 mod services;
 mod stopped;
+pub mod sweep;
 
-use ecs_sidecar_aws::ReconcileAction;
-use ecs_sidecar_aws::rollout::RolloutAction;
-use ecs_sidecar_aws::services::ServiceRef;
-use ecs_sidecar_core::ids::{AccountId, Arn, Family, Region, RoleRef};
+use crate::ids::{AccountId, Arn, Family, Region, RoleRef, ServiceRef};
+pub use asked::{ReconcileAction, RolloutAction, Urgency};
 pub use known::Known;
 use scalars::{Scalars, is_absent};
 use serde_json::Value;

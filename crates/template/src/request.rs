@@ -3,8 +3,8 @@
 //! Knows: the contract (CloudFormation user guide, "Creating a CloudFormation macro definition"). Must not know: what
 //! the macro does. The fragment is the whole template without its Transform section, every intrinsic in its long form.
 
+use crate::template::Template;
 use ecs_sidecar_core::ids::{AccountId, Region};
-use ecs_sidecar_template::Template;
 use serde_json::{Map, Value, json};
 
 /// Why a request cannot be understood.

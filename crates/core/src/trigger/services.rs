@@ -5,9 +5,8 @@
 use super::known::Known;
 use super::scalars::Scalars;
 use super::{Home, Ignored, Meaning, Problem, is_role};
-use ecs_sidecar_aws::queue::LOOK_AT_SERVICE;
-use ecs_sidecar_aws::services::ServiceRef;
-use ecs_sidecar_core::ids::Arn;
+use crate::ids::{Arn, ServiceRef};
+use crate::names::LOOK_AT_SERVICE;
 use serde_json::Value;
 
 /// The calls that change which revision a service pins, or who may change it.
