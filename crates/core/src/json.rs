@@ -7,6 +7,9 @@
 //! white space. `serde_json` judges whether the text is JSON at all; the index is then built in one pass.
 
 mod index;
+mod replace;
+
+pub use replace::replaced;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -69,7 +72,7 @@ pub struct Document {
 pub(crate) type Span = std::ops::Range<usize>;
 
 /// A key or a value in the index. [`MAX_BYTES`] is why 32 bits do.
-#[derive(Clone)]
+#[derive(Clone, PartialEq)]
 struct Node {
     /// Where it begins and ends in the text, quotes and brackets included.
     start: u32,

@@ -65,7 +65,7 @@ pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -
         return Ok(document.clone());
     }
     let cuts = cuts.into_iter().map(|cut| (cut, String::new())).collect();
-    Document::parse_pieces(splice::replaced(document.text(), cuts))
+    document.replacing(cuts)
 }
 
 /// Tags that only AWS may set, in any case.

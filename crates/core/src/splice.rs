@@ -4,21 +4,8 @@
 //! bytes that such an addition brings, so the two are inverse to the byte. Must not know: task definitions.
 
 use crate::edit::{Edit, PatchOperation, Path, Place};
+pub use crate::json::replaced;
 use crate::json::{Document, JsonError, JsonType, Span, Value, quote};
-
-/// Puts other texts in the place of some stretches, which must not overlap.
-pub fn replaced(text: &str, mut replacements: Vec<(Span, String)>) -> String {
-    replacements.sort_by_key(|(span, _)| span.start);
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    for (span, replacement) in replacements {
-        out.push_str(&text[at..span.start]);
-        out.push_str(&replacement);
-        at = span.end;
-    }
-    out.push_str(&text[at..]);
-    out
-}
 
 /// Why an edit cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +58,8 @@ pub(crate) fn change(
     let place = path.place(document.root()).ok_or_else(missing)?;
     let (splice, operation) = match (place, after) {
         (Place::Here { parent, index, pointer }, Some(value)) => {
-            let span = parent.child(index).ok_or_else(missing)?.span();
-            let text = layout.render(value, layout.indent_at(span.start));
-            (
-                Splice { span, text: text.map_err(|source| bad_value(path, source))? },
-                operation("replace", pointer, Some(value)),
-            )
+            let splice = layout.replace(parent, index, value).map_err(|source| bad_value(path, source))?;
+            (splice, operation("replace", pointer, Some(value)))
         }
         (Place::Here { parent, index, pointer }, None) => {
             (cut(document.text(), parent, index), operation("remove", pointer, None))
@@ -93,9 +76,7 @@ pub(crate) fn change(
             (splice, operation("add", pointer, Some(&list)))
         }
     };
-    let mut text = document.text().to_owned();
-    text.replace_range(splice.span, &splice.text);
-    let document = Document::parse_pieces(text).map_err(|source| bad_value(path, source))?;
+    let document = document.replacing(vec![splice]).map_err(|source| bad_value(path, source))?;
     Ok((document, Some(operation)))
 }
 
@@ -110,11 +91,8 @@ fn operation(op: &'static str, path: String, value: Option<&str>) -> PatchOperat
     PatchOperation { op, path, value }
 }
 
-/// A stretch of text to be replaced.
-struct Splice {
-    span: Span,
-    text: String,
-}
+/// A stretch of text, and what comes in its place.
+type Splice = (Span, String);
 
 /// Where each child stands: a member with its key.
 pub(crate) fn children(parent: Value<'_>) -> Vec<Span> {
@@ -136,7 +114,7 @@ fn cut(text: &str, parent: Value<'_>, index: usize) -> Splice {
     } else {
         inside
     };
-    Splice { span, text: String::new() }
+    (span, String::new())
 }
 
 /// How the document is laid out.
@@ -178,6 +156,15 @@ impl<'a> Layout<'a> {
         })
     }
 
+    /// Puts another value in the place of a child's.
+    fn replace(&self, parent: Value<'_>, index: usize, value: &str) -> Result<Splice, JsonError> {
+        let child = children(parent)[index].clone();
+        let end = child.end;
+        let start = parent.child(index).map_or(end, |value| value.span().start);
+        let value = self.render(value, self.indent_at(start))?;
+        Ok((child.start..end, format!("{}{value}", &self.text[child.start..start])))
+    }
+
     /// Adds a child behind the last one of a list, or of an object if there is a key.
     fn append(&self, parent: Value<'_>, key: Option<&str>, value: &str) -> Result<Splice, JsonError> {
         let child = |indent: &str| -> Result<String, JsonError> {
@@ -192,7 +179,7 @@ impl<'a> Layout<'a> {
             let inside = parent.span().start + 1..parent.span().end - 1;
             if !inside.is_empty() {
                 let text = child(self.indent_at(parent.span().start))?;
-                return Ok(Splice { span: inside.start..inside.start, text });
+                return Ok((inside.start..inside.start, text));
             }
             let outer = self.indent_at(parent.span().start);
             let text = match self.unit {
@@ -202,7 +189,7 @@ impl<'a> Layout<'a> {
                 }
                 None => child("")?,
             };
-            return Ok(Splice { span: inside, text });
+            return Ok((inside, text));
         };
         let lead = &self.text[parent.span().start + 1..first.start];
         let joint = match children.len() {
@@ -212,7 +199,7 @@ impl<'a> Layout<'a> {
             count => self.text[children[count - 2].end..last.start].to_owned(),
         };
         let child = child(self.indent_at(last.start))?;
-        Ok(Splice { span: last.end..last.end, text: joint + &child })
+        Ok((last.end..last.end, joint + &child))
     }
 }
 

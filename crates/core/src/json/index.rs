@@ -17,6 +17,25 @@ pub(super) fn of(text: &str) -> Result<Vec<Node>, JsonError> {
     Ok(indexer.nodes)
 }
 
+/// What stands in a list or an object, or in a part of one.
+pub(super) struct Inside {
+    /// The nodes that stand directly in it; a member is two.
+    pub(super) children: u32,
+    /// All nodes.
+    pub(super) list: Vec<Node>,
+}
+
+/// The index over a stretch of a text that holds some items of a list or some members of an object, at that depth.
+pub(super) fn inside(text: &str, span: Span, holder: JsonType, depth: usize) -> Result<Inside, JsonError> {
+    let mut indexer = Indexer { text: &text[..span.end], at: span.start, nodes: Vec::new() };
+    let first = indexer.begin(holder);
+    indexer.children(first, depth - 1)?;
+    let mut list = indexer.nodes;
+    let holder = list.remove(first);
+    let children = if holder.json_type == JsonType::Object { 2 * holder.children } else { holder.children };
+    Ok(Inside { children, list })
+}
+
 /// Builds the index.
 struct Indexer<'a> {
     text: &'a str,
@@ -33,8 +52,8 @@ impl<'a> Indexer<'a> {
             return Err(JsonError::TooDeep { line, column });
         }
         match self.byte() {
-            b'{' => self.object(depth),
-            b'[' => self.array(depth),
+            b'{' => self.holder(JsonType::Object, depth),
+            b'[' => self.holder(JsonType::Array, depth),
             b'"' => self.string(),
             b't' | b'f' => self.scalar(JsonType::Boolean),
             b'n' => self.scalar(JsonType::Null),
@@ -54,83 +73,77 @@ impl<'a> Indexer<'a> {
         self.nodes[node].nodes = short(self.nodes.len() - node);
     }
 
-    fn object(&mut self, depth: usize) -> Result<(), JsonError> {
-        let object = self.begin(JsonType::Object);
-        let mut keys = HashSet::new();
+    fn holder(&mut self, json_type: JsonType, depth: usize) -> Result<(), JsonError> {
+        let holder = self.begin(json_type);
         self.at += 1;
+        self.children(holder, depth)?;
+        self.at += 1;
+        self.end(holder);
+        Ok(())
+    }
+
+    /// Reads items or members up to the bracket behind them, or to the end of the text.
+    fn children(&mut self, holder: usize, depth: usize) -> Result<(), JsonError> {
+        let is_object = self.nodes[holder].json_type == JsonType::Object;
+        let mut many = HashSet::new();
         loop {
             self.skip_space();
-            match self.byte() {
-                b'}' => break,
-                b',' => self.at += 1,
-                _ => {
-                    self.key(object, &mut keys)?;
-                    self.skip_space();
-                    self.at += 1; // the colon
+            match self.text.as_bytes().get(self.at) {
+                None | Some(b']' | b'}') => return Ok(()),
+                Some(b',') => self.at += 1,
+                Some(_) => {
+                    if is_object {
+                        self.key(holder, &mut many)?;
+                        self.skip_space();
+                        self.at += 1; // the colon
+                    }
                     self.value(depth + 1)?;
-                    self.nodes[object].children += 1;
+                    self.nodes[holder].children += 1;
                 }
             }
         }
-        self.at += 1;
-        self.end(object);
-        Ok(())
     }
 
     /// Reads the next key of an object, which must be none of those before it; `many` has these where they are many.
     fn key(&mut self, object: usize, many: &mut HashSet<Cow<'a, str>>) -> Result<(), JsonError> {
         /// Up to here, looking at each is faster than hashing; most objects have two or three keys.
         const FEW: u32 = 16;
-        let at = self.nodes.len();
+        let key = self.nodes.len();
         self.string()?;
-        let key = self.unquoted(at);
         let is_new = if self.nodes[object].children < FEW {
-            self.keys(object).all(|other| other != key)
+            !self.keys(object).any(|other| self.same_text(other, key))
         } else {
             if many.is_empty() {
-                many.extend(self.keys(object));
+                many.extend(self.keys(object).map(|key| self.unquoted(key)));
             }
-            many.insert(key.clone())
+            many.insert(self.unquoted(key))
         };
         if is_new {
             return Ok(());
         }
-        let (line, column) = self.position(self.nodes[at].span().start);
-        Err(JsonError::DuplicateKey { key: key.into_owned(), line, column })
+        let (line, column) = self.position(self.nodes[key].span().start);
+        Err(JsonError::DuplicateKey { key: self.unquoted(key).into_owned(), line, column })
     }
 
     /// The keys of those members of an object that have been read to their end.
-    fn keys(&self, object: usize) -> impl Iterator<Item = Cow<'a, str>> {
+    fn keys(&self, object: usize) -> impl Iterator<Item = usize> {
         let mut next = object + 1;
         (0..self.nodes[object].children).map(move |_| {
             let (key, value) = (next, next + 1);
             next = value + self.nodes[value].nodes as usize;
-            self.unquoted(key)
+            key
         })
+    }
+
+    fn same_text(&self, one: usize, other: usize) -> bool {
+        let raw = |node: usize| &self.text.as_bytes()[self.nodes[node].span()];
+        let escaped = self.nodes[one].escaped || self.nodes[other].escaped;
+        if escaped { self.unquoted(one) == self.unquoted(other) } else { raw(one) == raw(other) }
     }
 
     fn unquoted(&self, node: usize) -> Cow<'a, str> {
         let node = &self.nodes[node];
         unquoted(&self.text[node.span()], node.escaped)
-    }
-
-    fn array(&mut self, depth: usize) -> Result<(), JsonError> {
-        let array = self.begin(JsonType::Array);
-        self.at += 1;
-        loop {
-            self.skip_space();
-            match self.byte() {
-                b']' => break,
-                b',' => self.at += 1,
-                _ => {
-                    self.value(depth + 1)?;
-                    self.nodes[array].children += 1;
-                }
-            }
-        }
-        self.at += 1;
-        self.end(array);
-        Ok(())
     }
 
     fn string(&mut self) -> Result<(), JsonError> {
