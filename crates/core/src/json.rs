@@ -72,7 +72,7 @@ pub struct Document {
 pub(crate) type Span = std::ops::Range<usize>;
 
 /// A key or a value in the index. [`MAX_BYTES`] is why 32 bits do.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, Copy, PartialEq)]
 struct Node {
     /// Where it begins and ends in the text, quotes and brackets included.
     start: u32,
@@ -146,7 +146,7 @@ impl Node {
 
     /// The same node in a text that begins so many bytes further on.
     fn moved_left(&self, bytes: usize) -> Self {
-        Self { start: self.start - short(bytes), end: self.end - short(bytes), ..self.clone() }
+        Self { start: self.start - short(bytes), end: self.end - short(bytes), ..*self }
     }
 }
 
@@ -278,8 +278,13 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this is a string of that text.
-    fn says(self, text: &str) -> bool {
-        self.json_type() == JsonType::String && self.unquoted() == text
+    pub(crate) fn says(self, text: &str) -> bool {
+        let node = self.node();
+        if node.json_type != JsonType::String || node.escaped {
+            return self.as_str().is_some_and(|says| says == text);
+        }
+        let Span { start, end } = node.span();
+        &self.document.text.as_bytes()[start + 1..end - 1] == text.as_bytes()
     }
 
     /// The string, unescaped, if it is one.

@@ -10,6 +10,7 @@ use crate::edit::Path;
 use crate::json::{Document, JsonError, JsonType, Span, Value};
 use crate::keys::{described, nested, task};
 use crate::splice::{self, EditError};
+use std::borrow::Cow;
 
 /// The definition inside a Describe answer, with the tags that stand beside it.
 pub(crate) fn unwrap(outer: &Document, inner: Value<'_>) -> Result<Document, EditError> {
@@ -82,10 +83,11 @@ fn cut_nulls(value: Value<'_>, shape: &Shape, cuts: &mut Vec<Span>) {
         Shape::Object(_) if value.json_type() != JsonType::Object => {}
         Shape::Object(fields) => {
             let known = |name: &str| fields.iter().find(|field| field.name == name);
-            let keep: Vec<bool> =
-                value.members().map(|(name, member)| !(member.is_null() && known(&name).is_some())).collect();
-            cut_children(value, &keep, cuts);
-            for (name, member) in value.members() {
+            if value.entries().any(|(_, member)| member.is_null()) {
+                let is_kept = |(name, member): (Cow<'_, str>, Value<'_>)| !(member.is_null() && known(&name).is_some());
+                cut_children(value, &value.members().map(is_kept).collect::<Vec<bool>>(), cuts);
+            }
+            for (name, member) in value.members().filter(|(_, member)| member.len() > 0) {
                 if let Some(field) = known(&name) {
                     cut_nulls(member, &field.shape, cuts);
                 }

@@ -159,10 +159,10 @@ impl<'a> Layout<'a> {
     /// Puts another value in the place of a child's.
     fn replace(&self, parent: Value<'_>, index: usize, value: &str) -> Result<Splice, JsonError> {
         let child = children(parent)[index].clone();
-        let end = child.end;
-        let start = parent.child(index).map_or(end, |value| value.span().start);
+        let start = parent.child(index).map_or(child.start, |value| value.span().start);
         let value = self.render(value, self.indent_at(start))?;
-        Ok((child.start..end, format!("{}{value}", &self.text[child.start..start])))
+        let key = &self.text[child.start..start]; // with its colon
+        Ok((child, format!("{key}{value}")))
     }
 
     /// Adds a child behind the last one of a list, or of an object if there is a key.

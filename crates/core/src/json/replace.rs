@@ -40,7 +40,7 @@ impl Document {
         }
         debug_assert!(judge(&text).is_ok(), "pieces of JSON make JSON");
         let nodes = Vec::with_capacity(self.nodes.len() + 64);
-        let moving = Moving { text: &text, nodes, open: Vec::new(), grown: 0, shrunk: 0 };
+        let moving = Moving { text: &text, nodes, open: Vec::new(), shift: 0 };
         let nodes = moving.over(&self.nodes, &replacements)?;
         debug_assert!(index::of(&text).is_ok_and(|read| read == nodes), "moved, the index is what reading would give");
         Ok(Self { text: text.into(), nodes: Arc::new(nodes) })
@@ -54,52 +54,56 @@ struct Moving<'a> {
     nodes: Vec<Node>,
     /// Lists and objects that have not ended yet, the inner ones last.
     open: Vec<usize>,
-    /// How many bytes were put in and taken out so far.
-    grown: usize,
-    shrunk: usize,
+    /// By how many bytes what follows moves to the right; none of them is longer than [`MAX_BYTES`].
+    shift: i32,
+}
+
+/// By how many bytes a replacement moves what follows it.
+fn shift_of((span, replacement): &(Span, String)) -> i32 {
+    short(replacement.len()).cast_signed() - short(span.len()).cast_signed()
 }
 
 impl Moving<'_> {
     fn over(mut self, old: &[Node], replacements: &[(Span, String)]) -> Result<Vec<Node>, JsonError> {
         let mut old = old.iter().peekable();
-        for (index, (span, replacement)) in replacements.iter().enumerate() {
+        for (index, replacement) in replacements.iter().enumerate() {
+            let (span, text) = replacement;
             while let Some(node) = old.next_if(|node| node.span().start < span.start) {
                 self.keep(node, &replacements[index..]);
             }
             while old.next_if(|node| node.span().start < span.end).is_some() {}
-            self.read(span.start, replacement.len())?;
-            self.grown += replacement.len();
-            self.shrunk += span.len();
+            self.read(span.start, text.len())?;
+            self.shift += shift_of(replacement);
         }
         old.for_each(|node| self.keep(node, &[]));
-        self.close(usize::MAX);
+        self.close(u32::MAX);
         Ok(self.nodes)
     }
 
     /// Takes over a node of the old index, in which some of what is still to be replaced may lie.
     fn keep(&mut self, node: &Node, ahead: &[(Span, String)]) {
-        let Span { start, end } = node.span();
-        let inside = ahead.iter().take_while(|(span, _)| span.start < end);
-        let (grown, shrunk) = inside.fold((self.grown, self.shrunk), |(grown, shrunk), (span, replacement)| {
-            (grown + replacement.len(), shrunk + span.len())
-        });
-        let (start, end) = (start + self.grown - self.shrunk, end + grown - shrunk);
+        let inside = ahead.iter().take_while(|(span, _)| span.start < node.end as usize);
+        let start = node.start.wrapping_add_signed(self.shift);
+        let end = node.end.wrapping_add_signed(self.shift + inside.map(shift_of).sum::<i32>());
         self.close(start);
         self.count(1);
-        let fresh = Node { start: short(start), end: short(end), nodes: 1, children: 0, ..node.clone() };
-        self.nodes.push(fresh);
         match node.json_type {
-            JsonType::Array | JsonType::Object => self.open.push(self.nodes.len() - 1),
-            JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::String => {}
+            JsonType::Array | JsonType::Object => {
+                self.open.push(self.nodes.len());
+                self.nodes.push(Node { start, end, nodes: 1, children: 0, ..*node });
+            }
+            JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::String => {
+                self.nodes.push(Node { start, end, ..*node });
+            }
         }
     }
 
     /// Reads what stands in the new text for a stretch of the old one.
     fn read(&mut self, old_start: usize, length: usize) -> Result<(), JsonError> {
-        let start = old_start + self.grown - self.shrunk;
+        let start = short(old_start).wrapping_add_signed(self.shift);
         self.close(start);
         let holder = *self.open.last().expect("a stretch lies in a list or an object");
-        let span = start..start + length;
+        let span = start as usize..start as usize + length;
         let nodes = index::inside(self.text, span, self.nodes[holder].json_type, self.open.len())?;
         self.count(nodes.children);
         self.nodes.extend(nodes.list);
@@ -114,8 +118,8 @@ impl Moving<'_> {
     }
 
     /// Closes what has ended before that place.
-    fn close(&mut self, at: usize) {
-        while let Some(ended) = self.open.pop_if(|open| self.nodes[*open].span().end <= at) {
+    fn close(&mut self, at: u32) {
+        while let Some(ended) = self.open.pop_if(|open| self.nodes[*open].end <= at) {
             let nodes = short(self.nodes.len() - ended);
             let node = &mut self.nodes[ended];
             node.nodes = nodes;
