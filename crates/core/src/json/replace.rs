@@ -129,3 +129,48 @@ impl Moving<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The document after the replacements, if its index is that of its text.
+    fn changed(text: &str, replacements: &[(Span, &str)]) -> String {
+        let document = Document::parse(text).expect("JSON");
+        let replacements = replacements.iter().map(|(span, text)| (span.clone(), (*text).to_owned())).collect();
+        let changed = document.replacing(replacements).expect("JSON");
+        assert!(Document::parse(changed.text()).expect("JSON").nodes == changed.nodes, "{}", changed.text());
+        changed.text().to_owned()
+    }
+
+    #[test]
+    fn what_is_put_in_taken_out_and_moved_has_its_index() {
+        let text = r#"{"a":[1,{"b":null,"c":2},[]],"d":{},"e":"é"}"#;
+        let at = |part: &str| text.find(part).expect("a part");
+        let span = |part: &str| at(part)..at(part) + part.len();
+        let expected = r#"{"a":[{"c":2},[3,{"x":[4]}]],"d":{"y":"\n"},"e":"é"}"#;
+        let (list, object) = (at("[]") + 1, at("{}") + 1);
+        // In no order, and two of them in one list.
+        let replacements = [
+            (object..object, r#""y":"\n""#),
+            (span("1,"), ""),
+            (list..list, r#"3,{"x":[4]}"#),
+            (span(r#""b":null,"#), ""),
+        ];
+        assert_eq!(changed(text, &replacements), expected);
+    }
+
+    #[test]
+    fn white_space_alone_and_the_last_of_a_list_can_go() {
+        assert_eq!(changed(r#"{"l":[ ],"m":[1 , 2]}"#, &[(6..7, ""), (15..19, "")]), r#"{"l":[],"m":[1]}"#);
+    }
+
+    #[test]
+    fn depth_is_counted_from_the_outermost_value() {
+        let outer = "[".repeat(60) + &"]".repeat(60);
+        let document = Document::parse(outer.as_str()).expect("not too deep");
+        let put_in = |depth: usize| document.replacing(vec![(60..60, "[".repeat(depth) + &"]".repeat(depth))]);
+        assert!(put_in(41).is_ok());
+        assert!(matches!(put_in(42), Err(JsonError::TooDeep { line: 1, column: 102 })));
+    }
+}
