@@ -278,6 +278,7 @@ impl<'a> Value<'a> {
     }
 
     /// Whether this is a string of that text.
+    #[inline]
     pub(crate) fn says(self, text: &str) -> bool {
         let node = self.node();
         if node.json_type != JsonType::String || node.escaped {

@@ -6,6 +6,7 @@
 use crate::edit::{Edit, PatchOperation, Path, Place};
 pub use crate::json::replaced;
 use crate::json::{Document, JsonError, JsonType, Span, Value, quote};
+use memchr::{memchr, memrchr};
 
 /// Why an edit cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -131,7 +132,7 @@ impl<'a> Layout<'a> {
         let text = document.text();
         let root = document.root();
         let first = root.entries().next().map(|(key, value)| (key.span(), value.span()));
-        let lines = root.raw().contains('\n');
+        let lines = memchr(b'\n', root.raw().as_bytes()).is_some();
         let indent = first.as_ref().map_or("", |(key, _)| indent_of_line(text, key.start));
         let unit = indent.strip_prefix(indent_of_line(text, root.span().start)).filter(|unit| !unit.is_empty());
         let colon = first.map_or(":", |(key, value)| &text[key.end..value.start]);
@@ -204,7 +205,8 @@ impl<'a> Layout<'a> {
 }
 
 fn indent_of_line(text: &str, at: usize) -> &str {
-    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    // Most definitions are one long line.
+    let start = memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |newline| newline + 1);
     let line = &text[start..];
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }

@@ -65,37 +65,52 @@ fn shift_of((span, replacement): &(Span, String)) -> i32 {
 
 impl Moving<'_> {
     fn over(mut self, old: &[Node], replacements: &[(Span, String)]) -> Result<Vec<Node>, JsonError> {
-        let mut old = old.iter().peekable();
+        let mut at = 0;
         for (index, replacement) in replacements.iter().enumerate() {
             let (span, text) = replacement;
-            while let Some(node) = old.next_if(|node| node.span().start < span.start) {
-                self.keep(node, &replacements[index..]);
+            while let Some(node) = old.get(at).filter(|node| node.span().start < span.start) {
+                let all = node.nodes as usize;
+                if span.start < node.span().end {
+                    self.enter(*node, &replacements[index..]);
+                    at += 1;
+                } else {
+                    self.take(&old[at..at + all]);
+                    at += all;
+                }
             }
-            while old.next_if(|node| node.span().start < span.end).is_some() {}
+            while let Some(node) = old.get(at).filter(|node| node.span().start < span.end) {
+                at += node.nodes as usize;
+            }
             self.read(span.start, text.len())?;
             self.shift += shift_of(replacement);
         }
-        old.for_each(|node| self.keep(node, &[]));
+        while let Some(node) = old.get(at) {
+            let all = node.nodes as usize;
+            self.take(&old[at..at + all]);
+            at += all;
+        }
         self.close(u32::MAX);
         Ok(self.nodes)
     }
 
-    /// Takes over a node of the old index, in which some of what is still to be replaced may lie.
-    fn keep(&mut self, node: &Node, ahead: &[(Span, String)]) {
+    /// Takes over a value, or a key, in which nothing is replaced.
+    fn take(&mut self, old: &[Node]) {
+        let shift = self.shift;
+        let moved = |at: u32| at.wrapping_add_signed(shift);
+        self.close(moved(old[0].start));
+        self.count(1);
+        self.nodes.extend(old.iter().map(|node| Node { start: moved(node.start), end: moved(node.end), ..*node }));
+    }
+
+    /// Begins a list or an object in which some of what is still to be replaced lies.
+    fn enter(&mut self, node: Node, ahead: &[(Span, String)]) {
         let inside = ahead.iter().take_while(|(span, _)| span.start < node.end as usize);
         let start = node.start.wrapping_add_signed(self.shift);
         let end = node.end.wrapping_add_signed(self.shift + inside.map(shift_of).sum::<i32>());
         self.close(start);
         self.count(1);
-        match node.json_type {
-            JsonType::Array | JsonType::Object => {
-                self.open.push(self.nodes.len());
-                self.nodes.push(Node { start, end, nodes: 1, children: 0, ..*node });
-            }
-            JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::String => {
-                self.nodes.push(Node { start, end, ..*node });
-            }
-        }
+        self.open.push(self.nodes.len());
+        self.nodes.push(Node { start, end, children: 0, ..node });
     }
 
     /// Reads what stands in the new text for a stretch of the old one.
