@@ -22,9 +22,9 @@ GOALS = {"10 KB, checker included": {"at_least": 10_000.0}}
 # the bytes, would show as several times this; caches, and a definition's fixed parts, as less.
 LINEARITY = ("64 KB", "4 KB", {"at_most": 1.3})
 OTHERS = {
-    "10 KB, two edits more for each container": "inject_bridge/10000",
-    "10 KB, up to date": "up_to_date/10000",
-    "10 KB, opted out": "opted_out/10000",
+    "10 KB, two edits more for each container": "inject_bridge_10000",
+    "10 KB, up to date": "up_to_date_10000",
+    "10 KB, opted out": "opted_out_10000",
 }
 
 
@@ -39,14 +39,14 @@ def main():
 
 def figures(criterion):
     """All figures, from the folder where criterion keeps its estimates."""
-    seconds = {label: estimate(criterion / f"inject/{size}") for label, size in SIZES.items()}
+    seconds = {label: estimate(criterion / f"inject_{size}") for label, size in SIZES.items()}
     found = [rate(f"{label}, checker included", seconds[label]) for label in SIZES]
     found += [rate(label, estimate(criterion / folder)) for label, folder in OTHERS.items()]
     return [*found, linearity(seconds)]
 
 
 def estimate(folder):
-    """Seconds for one definition: the median, and its confidence interval's ends."""
+    """Seconds for one definition, from the folder of a bench: the median, and its confidence interval's ends."""
     median = json.loads((folder / "new" / "estimates.json").read_text())["median"]
     interval = median["confidence_interval"]
     nanoseconds = (median["point_estimate"], interval["lower_bound"], interval["upper_bound"])
