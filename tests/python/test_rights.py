@@ -195,10 +195,10 @@ REQUESTS = [
 # Partitions of the table, and who may do what to which of them.
 KINDS = {"standing", "family", "image", "service", "rollout", "sweep", "pace"}
 ROWS = {
-    (RECONCILE, "GetItem"): {"standing", "family", "image", "service", "rollout"},
+    (RECONCILE, "GetItem"): {"standing", "family", "image", "service", "rollout", "pace"},
     (RECONCILE, "Query"): {"standing"},
     (RECONCILE, "PutItem"): {"family", "service", "rollout"},
-    (RECONCILE, "UpdateItem"): {"pace", "image"},
+    (RECONCILE, "UpdateItem"): {"pace", "image", "family"},
     (RECONCILE, "DeleteItem"): {"service"},
     (SWEEP, "GetItem"): {"sweep", "standing", "family", "image", "rollout"},
     (SWEEP, "Query"): {"standing", "family", "service"},

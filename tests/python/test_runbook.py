@@ -124,8 +124,8 @@ def test_each_kind_of_failure_has_its_place_once():
 
 def test_each_reason_of_a_dead_letter_is_told():
     asked = {"unknownAction", "notOneFamily"}
-    letters = labels("functions/reconcile/src/trigger.rs", "Problem")
-    by_hand = labels("functions/sweep/src/trigger.rs", "Problem") - letters | asked
+    letters = labels("crates/core/src/trigger.rs", "Problem")
+    by_hand = labels("crates/core/src/trigger/sweep.rs", "Problem") - letters | asked
     text = section(RUNBOOK, "Dead letters").split("Values of the attribute `reason`:")[1]
     table, told_by_hand = text.split("Whoever invokes a function by hand", 1)
     told = first_cells(table)

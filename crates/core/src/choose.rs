@@ -5,7 +5,7 @@
 
 use crate::decision::{Asked, Settings};
 use crate::definition::TaskDefinition;
-use crate::eligible::eligible;
+use crate::eligible::{Eligible, eligible};
 use crate::policy::{Mode, Policy};
 use crate::reason::Reason;
 use crate::receipt::Undone;
@@ -81,19 +81,21 @@ pub(crate) enum Choice<'a> {
 pub(crate) struct Chosen<'a> {
     pub(crate) rule: ChoiceRule,
     pub(crate) choice: Result<Choice<'a>, Refusal>,
+    /// What is known of the definition where the choice was made by looking whether the policy may have it.
+    pub(crate) eligible: Option<Eligible>,
 }
 
 impl<'a> Chosen<'a> {
     fn have(rule: ChoiceRule, policy: &'a Policy) -> Self {
-        Self { rule, choice: Ok(Choice::Have(policy)) }
+        Self { rule, choice: Ok(Choice::Have(policy)), eligible: None }
     }
 
     fn have_not(rule: ChoiceRule, reason: Reason) -> Self {
-        Self { rule, choice: Ok(Choice::HaveNot(reason)) }
+        Self { rule, choice: Ok(Choice::HaveNot(reason)), eligible: None }
     }
 
     pub(crate) fn refused(rule: ChoiceRule, refusal: impl Into<Refusal>) -> Self {
-        Self { rule, choice: Err(refusal.into()) }
+        Self { rule, choice: Err(refusal.into()), eligible: None }
     }
 }
 
@@ -138,8 +140,9 @@ pub(crate) fn choose<'a>(source: &TaskDefinition, undone: Option<&Undone>, setti
         (ChoiceRule::FirstSelecting, ChoiceRule::NoneSelects)
     };
     let candidates = || settings.policies.iter().filter(|policy| !standing || policy.spec.mode == Mode::OptOut);
-    if let Some(policy) = candidates().find(|policy| eligible(source, policy).is_ok()) {
-        return Chosen::have(rule, policy);
+    let selecting = candidates().find_map(|policy| Some((policy, eligible(source, policy).ok()?)));
+    if let Some((policy, eligible)) = selecting {
+        return Chosen { eligible: Some(eligible), ..Chosen::have(rule, policy) };
     }
     match candidates().next() {
         // What is being deleted goes, whatever another policy would have to say.

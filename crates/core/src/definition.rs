@@ -311,7 +311,7 @@ impl<'a> Container<'a> {
 
     /// The items of a list of the container; nothing if it is absent.
     pub fn items(self, key: &str) -> impl Iterator<Item = Value<'a>> {
-        self.get(key).into_iter().flat_map(|list| list.items().collect::<Vec<_>>())
+        self.get(key).into_iter().flat_map(Value::items)
     }
 
     /// Whether the task ends when the container does. ECS's default is yes.

@@ -3,7 +3,7 @@
 //! Knows: paths by the names of things, and white space, so that a change looks as if its owner had written it and
 //! taking it back restores the bytes. Must not know: why a change is wanted.
 
-use crate::json::{JsonType, Kind, Node, Value};
+use crate::json::{JsonType, Value};
 use crate::keys::nested;
 use std::fmt;
 
@@ -96,32 +96,31 @@ impl Path {
     /// Finds the place in the tree, or where it would have to be made. `None` if what leads to it is not there.
     pub(crate) fn place<'a>(&self, root: Value<'a>) -> Option<Place<'a>> {
         let (last, parents) = self.0.split_last()?;
-        let mut at = root.node;
+        let mut parent = root;
         let mut pointer = String::new();
         for (index, step) in parents.iter().enumerate() {
-            match child_index(root.at(at), step) {
+            match child_index(parent, step) {
                 Some(child) => {
-                    pointer.push_str(&pointer_token(root.at(at), step, child));
-                    at = root.at(at).child(child)?.node;
+                    pointer.push_str(&pointer_token(parent, step, child));
+                    parent = parent.child(child)?;
                 }
                 None => {
-                    return missing_list(at, step, (index + 2 == self.0.len()).then_some(last)?, pointer);
+                    return missing_list(parent, step, (index + 2 == self.0.len()).then_some(last)?, pointer);
                 }
             }
         }
-        let parent = root.at(at);
         if let Some(index) = child_index(parent, last) {
             pointer.push_str(&pointer_token(parent, last, index));
-            return Some(Place::Here { parent: at, index, pointer });
+            return Some(Place::Here { parent, index, pointer });
         }
         match last {
             Step::Member(name) if parent.json_type() == JsonType::Object => {
                 pointer.push_str(&member_token(name));
-                Some(Place::NotHere { parent: at, key: Some(name.clone()), pointer })
+                Some(Place::NotHere { parent, key: Some(name.clone()), pointer })
             }
             Step::Item(_) if parent.json_type() == JsonType::Array => {
                 pointer.push_str("/-");
-                Some(Place::NotHere { parent: at, key: None, pointer })
+                Some(Place::NotHere { parent, key: None, pointer })
             }
             Step::Member(_) | Step::Item(_) => None,
         }
@@ -129,9 +128,9 @@ impl Path {
 }
 
 /// A list that an item is wanted in, but that is not there itself.
-fn missing_list<'a>(parent: &'a Node, list: &Step, item: &Step, pointer: String) -> Option<Place<'a>> {
-    match (list, item, &parent.kind) {
-        (Step::Member(key), Step::Item(_), Kind::Object(_)) => {
+fn missing_list<'a>(parent: Value<'a>, list: &Step, item: &Step, pointer: String) -> Option<Place<'a>> {
+    match (list, item, parent.json_type()) {
+        (Step::Member(key), Step::Item(_), JsonType::Object) => {
             let pointer = pointer + &member_token(key);
             Some(Place::NoList { parent, key: key.clone(), pointer })
         }
@@ -160,11 +159,11 @@ fn member_token(name: &str) -> String {
 /// Where a path leads in a document, with the JSON Pointer to it.
 pub(crate) enum Place<'a> {
     /// To a value: that child of that parent.
-    Here { parent: &'a Node, index: usize, pointer: String },
+    Here { parent: Value<'a>, index: usize, pointer: String },
     /// To nothing yet, but its parent is there; with the key if that is an object.
-    NotHere { parent: &'a Node, key: Option<String>, pointer: String },
+    NotHere { parent: Value<'a>, key: Option<String>, pointer: String },
     /// To an item of a list that is not there yet either, but the object that it would be a member of.
-    NoList { parent: &'a Node, key: String, pointer: String },
+    NoList { parent: Value<'a>, key: String, pointer: String },
 }
 
 impl Step {

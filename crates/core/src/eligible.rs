@@ -34,7 +34,8 @@ pub(crate) fn eligible(definition: &TaskDefinition, policy: &Policy) -> Result<E
         MadeFor::Targets(_) => {}
     }
     // On Fargate, where nothing is said, it is Linux.
-    if target::is_windows(definition) && !(made_for.includes_fargate() && definition.operating_system().is_none()) {
+    let is_silent = made_for.includes_fargate() && definition.operating_system().is_none();
+    if !is_silent && target::is_windows(definition) {
         return Err(Reason::Windows.into());
     }
     let network = match definition.network_mode() {

@@ -110,6 +110,9 @@ pub(crate) fn intent(
 
 /// Fills in what stands for the place in a policy's text.
 fn fill(text: &str, policy: &Policy, place: Place<'_>) -> String {
+    if !text.contains("${") {
+        return text.to_owned();
+    }
     let partition = place.region.partition();
     text.replace("${region}", place.region.as_str())
         .replace("${account}", place.account.as_str())

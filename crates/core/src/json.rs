@@ -7,6 +7,9 @@
 //! white space. `serde_json` judges whether the text is JSON at all; the index is then built in one pass.
 
 mod index;
+mod replace;
+
+pub use replace::replaced;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -61,40 +64,26 @@ pub enum JsonError {
 #[derive(Clone)]
 pub struct Document {
     text: Arc<str>,
-    root: Arc<Node>,
+    /// Each value before what is in it, and each key before its value; the outermost value is the first.
+    nodes: Arc<Vec<Node>>,
 }
 
 /// A stretch of the text: byte offsets, the end excluded.
 pub(crate) type Span = std::ops::Range<usize>;
 
-#[derive(Clone)]
-pub(crate) struct Node {
-    pub(crate) span: Span,
-    pub(crate) kind: Kind,
-}
-
-#[derive(Clone)]
-pub(crate) enum Kind {
-    Null,
-    Bool,
-    Number,
-    String,
-    Array(Vec<Node>),
-    Object(Vec<Member>),
-}
-
-#[derive(Clone)]
-pub(crate) struct Member {
-    /// The key with its quotes.
-    pub(crate) key: Span,
-    pub(crate) value: Node,
-}
-
-impl Member {
-    /// Where key and value stand together.
-    pub(crate) fn span(&self) -> Span {
-        self.key.start..self.value.span.end
-    }
+/// A key or a value in the index. [`MAX_BYTES`] is why 32 bits do.
+#[derive(Clone, Copy, PartialEq)]
+struct Node {
+    /// Where it begins and ends in the text, quotes and brackets included.
+    start: u32,
+    end: u32,
+    /// How many nodes it is, with all that is in it: the next one stands behind them.
+    nodes: u32,
+    /// How many items or members it has.
+    children: u32,
+    json_type: JsonType,
+    /// Whether it is a string with an escape in it.
+    escaped: bool,
 }
 
 impl Document {
@@ -104,10 +93,24 @@ impl Document {
         if text.len() > MAX_BYTES {
             return Err(JsonError::TooLong);
         }
-        serde_json::from_str::<serde::de::IgnoredAny>(&text)
-            .map_err(|error| JsonError::Syntax { message: error.to_string() })?;
-        let root = Arc::new(index::of(&text)?);
-        Ok(Self { text, root })
+        judge(&text)?;
+        Self::index(text)
+    }
+
+    /// Reads a text that was put together from pieces of JSON, and is JSON by that. Fails on the rest as [`parse`] does.
+    ///
+    /// [`parse`]: Self::parse
+    pub(crate) fn parse_pieces(text: String) -> Result<Self, JsonError> {
+        debug_assert!(judge(&text).is_ok(), "pieces of JSON make JSON");
+        if text.len() > MAX_BYTES {
+            return Err(JsonError::TooLong);
+        }
+        Self::index(text.into())
+    }
+
+    fn index(text: Arc<str>) -> Result<Self, JsonError> {
+        let nodes = Arc::new(index::of(&text)?);
+        Ok(Self { text, nodes })
     }
 
     /// The text, byte for byte.
@@ -117,7 +120,15 @@ impl Document {
 
     /// The outermost value.
     pub fn root(&self) -> Value<'_> {
-        Value { text: &self.text, node: &self.root }
+        Value { document: self, at: 0 }
+    }
+}
+
+/// Whether a text is JSON at all.
+fn judge(text: &str) -> Result<(), JsonError> {
+    match serde_json::from_str::<serde::de::IgnoredAny>(text) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(JsonError::Syntax { message: error.to_string() }),
     }
 }
 
@@ -128,17 +139,29 @@ impl std::fmt::Debug for Document {
     }
 }
 
+impl Node {
+    fn span(&self) -> Span {
+        self.start as usize..self.end as usize
+    }
+
+    /// The same node in a text that begins so many bytes further on.
+    fn moved_left(&self, bytes: usize) -> Self {
+        Self { start: self.start - short(bytes), end: self.end - short(bytes), ..*self }
+    }
+}
+
 /// A value inside a [`Document`].
 #[derive(Clone, Copy)]
 pub struct Value<'a> {
-    text: &'a str,
-    pub(crate) node: &'a Node,
+    document: &'a Document,
+    /// Which of the document's nodes it is.
+    at: usize,
 }
 
 /// The length only, as for [`Document`].
 impl std::fmt::Debug for Value<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Value({} bytes)", self.node.span.len())
+        write!(f, "Value({} bytes)", self.raw().len())
     }
 }
 
@@ -174,80 +197,105 @@ impl JsonType {
 }
 
 impl<'a> Value<'a> {
+    fn node(self) -> &'a Node {
+        &self.document.nodes[self.at]
+    }
+
     /// The bytes of the value as they were read.
     pub fn raw(self) -> &'a str {
-        &self.text[self.node.span.clone()]
+        &self.document.text[self.span()]
     }
 
     /// Where the value stands in the text, in bytes.
-    pub fn span(self) -> std::ops::Range<usize> {
-        self.node.span.clone()
+    pub fn span(self) -> Span {
+        self.node().span()
     }
 
     /// What kind of value it is.
     pub fn json_type(self) -> JsonType {
-        match self.node.kind {
-            Kind::Null => JsonType::Null,
-            Kind::Bool => JsonType::Boolean,
-            Kind::Number => JsonType::Number,
-            Kind::String => JsonType::String,
-            Kind::Array(_) => JsonType::Array,
-            Kind::Object(_) => JsonType::Object,
-        }
+        self.node().json_type
     }
 
     /// Whether it is `null`, which in AWS's JSON is the same as absent.
     pub fn is_null(self) -> bool {
-        matches!(self.node.kind, Kind::Null)
+        self.json_type() == JsonType::Null
     }
 
     /// The member of that name, if this is an object that has it and it is not `null`.
     pub fn get(self, key: &str) -> Option<Self> {
-        self.members().find(|(name, value)| name == key && !value.is_null()).map(|(_, value)| value)
+        self.entries().find(|(name, value)| name.says(key) && !value.is_null()).map(|(_, value)| value)
     }
 
     /// The members of an object in their order; nothing for another kind of value.
     pub fn members(self) -> impl Iterator<Item = (Cow<'a, str>, Self)> {
-        let members = match &self.node.kind {
-            Kind::Object(members) => members.as_slice(),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array(_) => &[],
-        };
-        members.iter().map(move |member| {
-            (unescape(&self.text[member.key.clone()]), Value { text: self.text, node: &member.value })
-        })
+        self.entries().map(|(key, value)| (key.unquoted(), value))
     }
 
     /// The items of an array in their order; nothing for another kind of value.
     pub fn items(self) -> impl ExactSizeIterator<Item = Self> {
-        let items = match &self.node.kind {
-            Kind::Array(items) => items.as_slice(),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Object(_) => &[],
-        };
-        items.iter().map(move |node| Value { text: self.text, node })
+        let left = if self.json_type() == JsonType::Array { self.len() } else { 0 };
+        Items { next: self.inside(), left }
     }
 
-    /// Another node of the same text.
-    pub(crate) fn at(self, node: &'a Node) -> Self {
-        Value { text: self.text, node }
+    /// How many items or members it has.
+    pub(crate) fn len(self) -> usize {
+        self.node().children as usize
+    }
+
+    /// The members with their keys as they stand in the text.
+    pub(crate) fn entries(self) -> impl Iterator<Item = (Self, Self)> {
+        let left = if self.json_type() == JsonType::Object { self.len() } else { 0 };
+        let mut items = Items { next: self.inside(), left: 2 * left };
+        std::iter::from_fn(move || Some((items.next()?, items.next()?)))
     }
 
     /// The n-th item or the value of the n-th member.
     pub(crate) fn child(self, index: usize) -> Option<Self> {
-        match &self.node.kind {
-            Kind::Array(items) => items.get(index).map(|node| self.at(node)),
-            Kind::Object(members) => members.get(index).map(|member| self.at(&member.value)),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::String => None,
+        self.items().nth(index).or_else(|| self.entries().nth(index).map(|(_, value)| value))
+    }
+
+    /// The first node in it, if there is any.
+    fn inside(self) -> Self {
+        Self { at: self.at + 1, ..self }
+    }
+
+    /// The node behind it and all that is in it, if there is any.
+    fn behind(self) -> Self {
+        Self { at: self.at + self.node().nodes as usize, ..self }
+    }
+
+    /// The value as a document of its own.
+    pub(crate) fn to_document(self) -> Document {
+        let Span { start, .. } = self.span();
+        let nodes = &self.document.nodes[self.at..self.behind().at];
+        let nodes = nodes.iter().map(|node| node.moved_left(start)).collect();
+        Document { text: self.raw().into(), nodes: Arc::new(nodes) }
+    }
+
+    /// The text of a string.
+    fn unquoted(self) -> Cow<'a, str> {
+        unquoted(self.raw(), self.node().escaped)
+    }
+
+    /// Whether this is a string of that text.
+    #[inline]
+    pub(crate) fn says(self, text: &str) -> bool {
+        let node = self.node();
+        if node.json_type != JsonType::String || node.escaped {
+            return self.as_str().is_some_and(|says| says == text);
         }
+        let Span { start, end } = node.span();
+        &self.document.text.as_bytes()[start + 1..end - 1] == text.as_bytes()
     }
 
     /// The string, unescaped, if it is one.
     pub fn as_str(self) -> Option<Cow<'a, str>> {
-        matches!(self.node.kind, Kind::String).then(|| unescape(self.raw()))
+        (self.json_type() == JsonType::String).then(|| self.unquoted())
     }
 
     /// The whole number, if it is one; `512.0` is.
     pub fn as_i64(self) -> Option<i64> {
-        if !matches!(self.node.kind, Kind::Number) {
+        if self.json_type() != JsonType::Number {
             return None;
         }
         self.raw().parse().ok().or_else(|| {
@@ -259,18 +307,45 @@ impl<'a> Value<'a> {
 
     /// The boolean, if it is one.
     pub fn as_bool(self) -> Option<bool> {
-        matches!(self.node.kind, Kind::Bool).then(|| self.raw() == "true")
+        (self.json_type() == JsonType::Boolean).then(|| self.raw() == "true")
     }
 }
 
-/// The text of a JSON string without its quotes and escapes. The span was checked when it was indexed.
-fn unescape(quoted: &str) -> Cow<'_, str> {
-    let inner = &quoted[1..quoted.len() - 1];
-    if inner.contains('\\') {
+/// Nodes that stand side by side.
+struct Items<'a> {
+    next: Value<'a>,
+    left: usize,
+}
+
+impl<'a> Iterator for Items<'a> {
+    type Item = Value<'a>;
+
+    fn next(&mut self) -> Option<Value<'a>> {
+        self.left = self.left.checked_sub(1)?;
+        let item = self.next;
+        self.next = item.behind();
+        Some(item)
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        (self.left, Some(self.left))
+    }
+}
+
+impl ExactSizeIterator for Items<'_> {}
+
+/// The text of a JSON string without its quotes and escapes. It was checked when it was indexed.
+fn unquoted(quoted: &str, escaped: bool) -> Cow<'_, str> {
+    if escaped {
         Cow::Owned(serde_json::from_str(quoted).expect("a string that was checked when it was indexed"))
     } else {
-        Cow::Borrowed(inner)
+        Cow::Borrowed(&quoted[1..quoted.len() - 1])
     }
+}
+
+/// A place in a text, or a number of nodes, none of which is longer than [`MAX_BYTES`].
+fn short(number: usize) -> u32 {
+    u32::try_from(number).expect("a text has an end long before that")
 }
 
 /// Writes a string as JSON.

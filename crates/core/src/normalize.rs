@@ -308,13 +308,16 @@ fn list(value: Value<'_>, order: Order, out: &mut String, mut write: impl FnMut(
     any
 }
 
-fn write_key(key: &str, out: &mut String) {
-    if key.bytes().any(|byte| byte < b' ' || byte == b'"' || byte == b'\\') {
-        out.push_str(&quote(key));
-    } else {
-        out.push('"');
-        out.push_str(key);
-        out.push('"');
+#[expect(clippy::ptr_arg, reason = "an owned key is one that had an escape")]
+fn write_key(key: &Cow<'_, str>, out: &mut String) {
+    match key {
+        Cow::Owned(key) => out.push_str(&quote(key)),
+        // It stood in the text without an escape, and can stand so again.
+        Cow::Borrowed(key) => {
+            out.push('"');
+            out.push_str(key);
+            out.push('"');
+        }
     }
     out.push(':');
 }

@@ -11,7 +11,7 @@ use crate::definition::TaskDefinition;
 use crate::difference::{difference, receipted};
 use crate::digest::Digest;
 use crate::edit::Edit;
-use crate::eligible::{eligible, nobody_waits_for_its_end};
+use crate::eligible::{Eligible, eligible, nobody_waits_for_its_end};
 use crate::ids::{AccountId, ImageDigest, Region};
 use crate::image::{PrivateImage, Version};
 use crate::intent::{self, Intent, Place, Site};
@@ -91,9 +91,10 @@ impl<'a> Planner<'a> {
             }
         }
         let source = undone.map_or(&self.observed.definition, |undone| &undone.source);
-        match (choose(source, undone, self.settings).choice?, undone) {
+        let chosen = choose(source, undone, self.settings);
+        match (chosen.choice?, undone) {
             (Choice::Have(policy), _) => Ok(self
-                .have(policy, source, undone)
+                .have(policy, chosen.eligible, source, undone)
                 .unwrap_or_else(|refusal| Plan { policy: Some(policy.name().to_owned()), ..self.skip(refusal) })),
             (Choice::HaveNot(reason), Some(undone)) => self.remove(undone, reason),
             (Choice::HaveNot(Reason::RemovalRequested), None) => Err(Reason::NothingToRemove.into()),
@@ -101,13 +102,19 @@ impl<'a> Planner<'a> {
         }
     }
 
-    fn have(&self, policy: &Policy, source: &TaskDefinition, undone: Option<&Undone>) -> Result<Plan, Refusal> {
+    fn have(
+        &self,
+        policy: &Policy,
+        known: Option<Eligible>,
+        source: &TaskDefinition,
+        undone: Option<&Undone>,
+    ) -> Result<Plan, Refusal> {
         if !self.settings.bounds.allow_upstream(&policy.spec.image.upstream) {
             let message = format!("the stack does not list {}", policy.spec.image.upstream);
             return Err(Refusal::new(Reason::UpstreamNotAllowed, message));
         }
         self.decidable()?;
-        let eligible = match (eligible(source, policy), undone) {
+        let eligible = match (known.map_or_else(|| eligible(source, policy), Ok), undone) {
             (Ok(eligible), _) => eligible,
             (Err(refusal), Some(undone))
                 if refusal.reason == Reason::NotSelected && self.settings.asked == Asked::Standing =>

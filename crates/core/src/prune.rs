@@ -7,14 +7,15 @@
 use crate::check::model::TASK;
 use crate::check::shape::Shape;
 use crate::edit::Path;
-use crate::json::{Document, JsonError, JsonType, Node, Span, Value};
+use crate::json::{Document, JsonError, JsonType, Span, Value};
 use crate::keys::{described, nested, task};
 use crate::splice::{self, EditError};
+use std::borrow::Cow;
 
 /// The definition inside a Describe answer, with the tags that stand beside it.
 pub(crate) fn unwrap(outer: &Document, inner: Value<'_>) -> Result<Document, EditError> {
     let path = Path::member(task::TAGS);
-    let document = Document::parse(outdent(outer, inner))
+    let document = outdented(outer, inner)
         .map_err(|source| EditError::Value { path: described::TASK_DEFINITION.to_owned(), source })?;
     match outer.root().get(task::TAGS) {
         Some(tags) if tags.items().len() > 0 => Ok(splice::change(&document, &path, Some(tags.raw()))?.0),
@@ -22,15 +23,15 @@ pub(crate) fn unwrap(outer: &Document, inner: Value<'_>) -> Result<Document, Edi
     }
 }
 
-/// The text of a value, its lines moved left by as much as its last line is indented.
-fn outdent(outer: &Document, inner: Value<'_>) -> String {
-    let end = inner.node.span.end - 1;
+/// The inner value as a document of its own, its lines moved left by as much as its last line is indented.
+fn outdented(outer: &Document, inner: Value<'_>) -> Result<Document, JsonError> {
+    let end = inner.span().end - 1;
     let line = outer.text()[..end].rfind('\n').map_or(0, |newline| newline + 1);
     let indent = &outer.text()[line..end];
     if indent.is_empty() || !indent.trim().is_empty() {
-        return inner.raw().to_owned();
+        return Ok(inner.to_document());
     }
-    inner.raw().replace(&format!("\n{indent}"), "\n")
+    Document::parse_pieces(inner.raw().replace(&format!("\n{indent}"), "\n"))
 }
 
 /// Cuts out what RegisterTaskDefinition does not take.
@@ -48,13 +49,13 @@ pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -
             !(read_only || absent || only_aws_tags)
         })
         .collect();
-    cut_children(root.node, &keep, &mut cuts);
+    cut_children(root, &keep, &mut cuts);
     for ((name, value), keep) in root.members().zip(keep) {
         let Some(field) = TASK.iter().find(|field| keep && field.name == name) else { continue };
         if name == task::TAGS && value.json_type() == JsonType::Array {
             let is_kept = |tag: Value<'_>| !(is_described && is_aws_tag(tag));
             let keep: Vec<bool> = value.items().map(is_kept).collect();
-            cut_children(value.node, &keep, &mut cuts);
+            cut_children(value, &keep, &mut cuts);
             let Shape::List(tag) = &field.shape else { continue };
             value.items().filter(|tag| is_kept(*tag)).for_each(|item| cut_nulls(item, tag, &mut cuts));
         } else {
@@ -65,7 +66,7 @@ pub(crate) fn to_register_form(document: &Document, more_read_only: &[String]) -
         return Ok(document.clone());
     }
     let cuts = cuts.into_iter().map(|cut| (cut, String::new())).collect();
-    Document::parse(splice::replaced(document.text(), cuts))
+    document.replacing(cuts)
 }
 
 /// Tags that only AWS may set, in any case.
@@ -82,10 +83,11 @@ fn cut_nulls(value: Value<'_>, shape: &Shape, cuts: &mut Vec<Span>) {
         Shape::Object(_) if value.json_type() != JsonType::Object => {}
         Shape::Object(fields) => {
             let known = |name: &str| fields.iter().find(|field| field.name == name);
-            let keep: Vec<bool> =
-                value.members().map(|(name, member)| !(member.is_null() && known(&name).is_some())).collect();
-            cut_children(value.node, &keep, cuts);
-            for (name, member) in value.members() {
+            if value.entries().any(|(_, member)| member.is_null()) {
+                let is_kept = |(name, member): (Cow<'_, str>, Value<'_>)| !(member.is_null() && known(&name).is_some());
+                cut_children(value, &value.members().map(is_kept).collect::<Vec<bool>>(), cuts);
+            }
+            for (name, member) in value.members().filter(|(_, member)| member.len() > 0) {
                 if let Some(field) = known(&name) {
                     cut_nulls(member, &field.shape, cuts);
                 }
@@ -97,7 +99,7 @@ fn cut_nulls(value: Value<'_>, shape: &Shape, cuts: &mut Vec<Span>) {
 }
 
 /// The stretches to cut so that just the children to keep are left, commas included.
-fn cut_children(parent: &Node, keep: &[bool], cuts: &mut Vec<Span>) {
+fn cut_children(parent: Value<'_>, keep: &[bool], cuts: &mut Vec<Span>) {
     let spans = splice::children(parent);
     let mut index = 0;
     while index < spans.len() {
@@ -111,7 +113,7 @@ fn cut_children(parent: &Node, keep: &[bool], cuts: &mut Vec<Span>) {
         }
         cuts.push(match (first, spans.get(index)) {
             (0, Some(next)) => spans[0].start..next.start,
-            (0, None) => parent.span.start + 1..parent.span.end - 1,
+            (0, None) => parent.span().start + 1..parent.span().end - 1,
             (_, _) => spans[first - 1].end..spans[index - 1].end,
         });
     }

@@ -4,21 +4,9 @@
 //! bytes that such an addition brings, so the two are inverse to the byte. Must not know: task definitions.
 
 use crate::edit::{Edit, PatchOperation, Path, Place};
-use crate::json::{Document, JsonError, Kind, Member, Node, Span, Value, quote};
-
-/// Puts other texts in the place of some stretches, which must not overlap.
-pub fn replaced(text: &str, mut replacements: Vec<(Span, String)>) -> String {
-    replacements.sort_by_key(|(span, _)| span.start);
-    let mut out = String::with_capacity(text.len());
-    let mut at = 0;
-    for (span, replacement) in replacements {
-        out.push_str(&text[at..span.start]);
-        out.push_str(&replacement);
-        at = span.end;
-    }
-    out.push_str(&text[at..]);
-    out
-}
+pub use crate::json::replaced;
+use crate::json::{Document, JsonError, JsonType, Span, Value, quote};
+use memchr::{memchr, memrchr};
 
 /// Why an edit cannot be made.
 #[derive(Debug, thiserror::Error)]
@@ -71,12 +59,8 @@ pub(crate) fn change(
     let place = path.place(document.root()).ok_or_else(missing)?;
     let (splice, operation) = match (place, after) {
         (Place::Here { parent, index, pointer }, Some(value)) => {
-            let span = child_value(parent, index).span.clone();
-            let text = layout.render(value, layout.indent_at(span.start));
-            (
-                Splice { span, text: text.map_err(|source| bad_value(path, source))? },
-                operation("replace", pointer, Some(value)),
-            )
+            let splice = layout.replace(parent, index, value).map_err(|source| bad_value(path, source))?;
+            (splice, operation("replace", pointer, Some(value)))
         }
         (Place::Here { parent, index, pointer }, None) => {
             (cut(document.text(), parent, index), operation("remove", pointer, None))
@@ -93,9 +77,7 @@ pub(crate) fn change(
             (splice, operation("add", pointer, Some(&list)))
         }
     };
-    let mut text = document.text().to_owned();
-    text.replace_range(splice.span, &splice.text);
-    let document = Document::parse(text).map_err(|source| bad_value(path, source))?;
+    let document = document.replacing(vec![splice]).map_err(|source| bad_value(path, source))?;
     Ok((document, Some(operation)))
 }
 
@@ -110,34 +92,20 @@ fn operation(op: &'static str, path: String, value: Option<&str>) -> PatchOperat
     PatchOperation { op, path, value }
 }
 
-/// A stretch of text to be replaced.
-struct Splice {
-    span: Span,
-    text: String,
-}
-
-fn child_value(parent: &Node, index: usize) -> &Node {
-    match &parent.kind {
-        Kind::Array(items) => &items[index],
-        Kind::Object(members) => &members[index].value,
-        Kind::Null | Kind::Bool | Kind::Number | Kind::String => parent,
-    }
-}
+/// A stretch of text, and what comes in its place.
+type Splice = (Span, String);
 
 /// Where each child stands: a member with its key.
-pub(crate) fn children(parent: &Node) -> Vec<Span> {
-    match &parent.kind {
-        Kind::Array(items) => items.iter().map(|item| item.span.clone()).collect(),
-        Kind::Object(members) => members.iter().map(Member::span).collect(),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::String => Vec::new(),
-    }
+pub(crate) fn children(parent: Value<'_>) -> Vec<Span> {
+    let items = parent.items().map(Value::span);
+    items.chain(parent.entries().map(|(key, value)| key.span().start..value.span().end)).collect()
 }
 
 /// Takes out a child with the comma that joins it to its neighbour, or with the white space around an only child; but
 /// blanks behind an only child that itself has none before it were there when the list was still empty.
-fn cut(text: &str, parent: &Node, index: usize) -> Splice {
+fn cut(text: &str, parent: Value<'_>, index: usize) -> Splice {
     let children = children(parent);
-    let inside = parent.span.start + 1..parent.span.end - 1;
+    let inside = parent.span().start + 1..parent.span().end - 1;
     let span = if index > 0 {
         children[index - 1].end..children[index].end
     } else if children.len() > 1 {
@@ -147,7 +115,7 @@ fn cut(text: &str, parent: &Node, index: usize) -> Splice {
     } else {
         inside
     };
-    Splice { span, text: String::new() }
+    (span, String::new())
 }
 
 /// How the document is laid out.
@@ -162,15 +130,12 @@ struct Layout<'a> {
 impl<'a> Layout<'a> {
     fn of(document: &'a Document) -> Self {
         let text = document.text();
-        let root = document.root().node;
-        let first = match &root.kind {
-            Kind::Object(members) => members.first(),
-            Kind::Null | Kind::Bool | Kind::Number | Kind::String | Kind::Array(_) => None,
-        };
-        let lines = text[root.span.clone()].contains('\n');
-        let indent = first.map_or("", |member| indent_of_line(text, member.key.start));
-        let unit = indent.strip_prefix(indent_of_line(text, root.span.start)).filter(|unit| !unit.is_empty());
-        let colon = first.map_or(":", |member| &text[member.key.end..member.value.span.start]);
+        let root = document.root();
+        let first = root.entries().next().map(|(key, value)| (key.span(), value.span()));
+        let lines = memchr(b'\n', root.raw().as_bytes()).is_some();
+        let indent = first.as_ref().map_or("", |(key, _)| indent_of_line(text, key.start));
+        let unit = indent.strip_prefix(indent_of_line(text, root.span().start)).filter(|unit| !unit.is_empty());
+        let colon = first.map_or(":", |(key, value)| &text[key.end..value.start]);
         let colon = if lines || colon == ": " { ": " } else { ":" };
         Self { text, unit: lines.then_some(unit.unwrap_or("  ")), colon }
     }
@@ -192,8 +157,17 @@ impl<'a> Layout<'a> {
         })
     }
 
+    /// Puts another value in the place of a child's.
+    fn replace(&self, parent: Value<'_>, index: usize, value: &str) -> Result<Splice, JsonError> {
+        let child = children(parent)[index].clone();
+        let start = parent.child(index).map_or(child.start, |value| value.span().start);
+        let value = self.render(value, self.indent_at(start))?;
+        let key = &self.text[child.start..start]; // with its colon
+        Ok((child, format!("{key}{value}")))
+    }
+
     /// Adds a child behind the last one of a list, or of an object if there is a key.
-    fn append(&self, parent: &Node, key: Option<&str>, value: &str) -> Result<Splice, JsonError> {
+    fn append(&self, parent: Value<'_>, key: Option<&str>, value: &str) -> Result<Splice, JsonError> {
         let child = |indent: &str| -> Result<String, JsonError> {
             let value = self.render(value, indent)?;
             Ok(match key {
@@ -203,12 +177,12 @@ impl<'a> Layout<'a> {
         };
         let children = children(parent);
         let (Some(first), Some(last)) = (children.first(), children.last()) else {
-            let inside = parent.span.start + 1..parent.span.end - 1;
+            let inside = parent.span().start + 1..parent.span().end - 1;
             if !inside.is_empty() {
-                let text = child(self.indent_at(parent.span.start))?;
-                return Ok(Splice { span: inside.start..inside.start, text });
+                let text = child(self.indent_at(parent.span().start))?;
+                return Ok((inside.start..inside.start, text));
             }
-            let outer = self.indent_at(parent.span.start);
+            let outer = self.indent_at(parent.span().start);
             let text = match self.unit {
                 Some(unit) => {
                     let inner = format!("{outer}{unit}");
@@ -216,9 +190,9 @@ impl<'a> Layout<'a> {
                 }
                 None => child("")?,
             };
-            return Ok(Splice { span: inside, text });
+            return Ok((inside, text));
         };
-        let lead = &self.text[parent.span.start + 1..first.start];
+        let lead = &self.text[parent.span().start + 1..first.start];
         let joint = match children.len() {
             _ if lead.contains('\n') => format!(",{lead}"),
             1 if self.colon == ": " => ", ".to_owned(),
@@ -226,12 +200,13 @@ impl<'a> Layout<'a> {
             count => self.text[children[count - 2].end..last.start].to_owned(),
         };
         let child = child(self.indent_at(last.start))?;
-        Ok(Splice { span: last.end..last.end, text: joint + &child })
+        Ok((last.end..last.end, joint + &child))
     }
 }
 
 fn indent_of_line(text: &str, at: usize) -> &str {
-    let start = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
+    // Most definitions are one long line.
+    let start = memrchr(b'\n', &text.as_bytes()[..at]).map_or(0, |newline| newline + 1);
     let line = &text[start..];
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
 }
@@ -246,10 +221,10 @@ pub fn indented(value: Value<'_>) -> String {
 /// Writes a value over several lines. Scalars stay the bytes they are.
 fn pretty(value: Value<'_>, indent: &str, unit: &str, out: &mut String) {
     let inner = format!("{indent}{unit}");
-    let (open, close, count) = match &value.node.kind {
-        Kind::Object(members) => ('{', '}', members.len()),
-        Kind::Array(items) => ('[', ']', items.len()),
-        Kind::Null | Kind::Bool | Kind::Number | Kind::String => return out.push_str(value.raw()),
+    let (open, close) = match value.json_type() {
+        JsonType::Object => ('{', '}'),
+        JsonType::Array => ('[', ']'),
+        JsonType::Null | JsonType::Boolean | JsonType::Number | JsonType::String => return out.push_str(value.raw()),
     };
     out.push(open);
     let members = value.members().map(|(key, member)| (Some(key), member));
@@ -263,7 +238,7 @@ fn pretty(value: Value<'_>, indent: &str, unit: &str, out: &mut String) {
         }
         pretty(child, &inner, unit, out);
     }
-    if count > 0 {
+    if value.len() > 0 {
         out.push('\n');
         out.push_str(indent);
     }

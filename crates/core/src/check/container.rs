@@ -94,7 +94,11 @@ fn check_variables(holder: &Holder<'_>, place: &Place<'_>, findings: &mut Findin
     if holder.fields.get(keys::SECRETS).is_none() {
         return;
     }
-    let mut seen: HashSet<_> = holder.fields.items(keys::ENVIRONMENT).filter_map(name_of).collect();
+    // Variables are many and secrets few: only what one of these might meet is kept.
+    let mut secrets: Vec<_> = holder.fields.items(keys::SECRETS).filter_map(name_of).collect();
+    secrets.sort_unstable();
+    let variables = holder.fields.items(keys::ENVIRONMENT).filter_map(name_of);
+    let mut seen: HashSet<_> = variables.filter(|name| secrets.binary_search(name).is_ok()).collect();
     let list = place.then(keys::SECRETS);
     for (index, secret) in holder.fields.items(keys::SECRETS).enumerate() {
         let Some(name) = name_of(secret).filter(|name| !name.is_empty()) else {

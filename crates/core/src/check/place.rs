@@ -3,7 +3,7 @@
 //! Knows: paths. Must not know: rules' meanings. A path costs nothing until it is written.
 
 use super::{Finding, Rule};
-use crate::json::Value;
+use crate::json::{JsonType, Value};
 use crate::keys::nested;
 use std::borrow::Cow;
 use std::fmt;
@@ -21,6 +21,8 @@ pub(super) enum Step<'a> {
     Member(&'a str),
     Item(usize),
     Named(&'a str),
+    /// An item and its index; whether it has a name is looked up when the path is written.
+    Listed(Value<'a>, usize),
 }
 
 impl<'a> Place<'a> {
@@ -62,6 +64,10 @@ impl fmt::Display for Place<'_> {
             Step::Member(name) => f.write_str(name),
             Step::Item(index) => write!(f, "[{index}]"),
             Step::Named(name) => write!(f, "[{name}]"),
+            Step::Listed(item, index) => match name_of(item).filter(|name| !name.is_empty()) {
+                Some(name) => write!(f, "[{name}]"),
+                None => write!(f, "[{index}]"),
+            },
         }
     }
 }
@@ -84,11 +90,11 @@ pub(super) fn name_of(item: Value<'_>) -> Option<Cow<'_, str>> {
 /// Whether a value is what ECS takes for absence: `null`, an empty string, an empty list or an empty object, as
 /// Describe answers and the console write them for members that nobody set.
 pub(super) fn is_absent(value: Value<'_>) -> bool {
-    match value.raw().as_bytes() {
-        b"null" | b"\"\"" => true,
-        [b'[', ..] => value.items().len() == 0,
-        [b'{', ..] => value.members().next().is_none(),
-        _ => false,
+    match value.json_type() {
+        JsonType::Null => true,
+        JsonType::String => value.says(""),
+        JsonType::Array | JsonType::Object => value.len() == 0,
+        JsonType::Boolean | JsonType::Number => false,
     }
 }
 

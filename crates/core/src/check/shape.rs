@@ -4,7 +4,7 @@
 //! may have it.
 
 use super::Rule;
-use super::place::{Findings, Place, Step, is_absent, name_of};
+use super::place::{Findings, Place, Step, is_absent};
 use crate::json::{JsonType, Value};
 
 /// What a member has to be.
@@ -92,8 +92,7 @@ fn check_value(value: Value<'_>, shape: &Shape, place: &Place<'_>, findings: &mu
         }
         Shape::Named(shape) => {
             for (index, item) in value.items().enumerate() {
-                let name = name_of(item);
-                check_value(item, shape, &place.step(Step::to(name.as_deref(), index)), findings);
+                check_value(item, shape, &place.step(Step::Listed(item, index)), findings);
             }
         }
         Shape::Object(fields) => check(value, fields, Some(place), findings),
