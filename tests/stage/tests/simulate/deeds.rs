@@ -56,10 +56,12 @@ pub(crate) enum Deed {
     Sweep,
     /// IAM shows changes later than before, or at once.
     IamLag,
+    /// Pipelines of other families use up what ECS takes of registrations at once.
+    Burst,
 }
 
 impl Deed {
-    const ALL: [(u64, Self); 18] = [
+    const ALL: [(u64, Self); 19] = [
         (22, Self::Register),
         (10, Self::Copy),
         (6, Self::GoBack),
@@ -78,6 +80,7 @@ impl Deed {
         (2, Self::Prune),
         (8, Self::Sweep),
         (2, Self::IamLag),
+        (3, Self::Burst),
     ];
 
     /// The word for it in figures.
@@ -101,6 +104,7 @@ impl Deed {
             Self::Prune => "prune",
             Self::Sweep => "wake the sweep",
             Self::IamLag => "IAM's lag",
+            Self::Burst => "use up ECS's bucket",
         }
     }
 
@@ -177,6 +181,10 @@ impl Somebody {
                 let seconds = *self.draw.pick(&[0, 5, 20, 60])?;
                 self.scene.world.show_policies_after(seconds);
                 Some(format!("IAM shows policies after {seconds} s"))
+            }
+            Deed::Burst => {
+                while self.scene.world.pays_for("RegisterTaskDefinition") {}
+                Some("registers elsewhere until ECS throttles".to_owned())
             }
         }
     }

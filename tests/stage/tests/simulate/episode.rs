@@ -148,6 +148,12 @@ fn names_a_removal(machine: &Machine, what: &str) -> bool {
     })
 }
 
+/// Whether the operator registered a revision.
+fn is_operators(machine: &Machine, arn: &str) -> bool {
+    let mut revisions = machine.stage.world.revisions(family_of(arn)).into_iter();
+    revisions.any(|view| view.arn == arn && view.registered_by == SESSION)
+}
+
 /// Whether two patches of one source lie below a newer revision of its owner. A request that arrives when its sender has given it
 /// up makes a second one; it is found and taken back as long as it is the newest, and what lies below is nobody's latest.
 fn are_history(machine: &Machine, what: &str) -> bool {
@@ -205,6 +211,15 @@ async fn quiet(scene: &Arc<Scene>, machine: &Machine) -> Vec<String> {
     let took_back =
         |what: &str| people.deregistered.iter().any(|arn| what.starts_with(&format!("{}: ", family_of(arn))));
     found.retain(|what| !what.contains("tells state Some(Skipped), and it is Some(Covered)") || !took_back(what));
+    // The same for a removal: what asked for it has its sidecar still.
+    let removal_taken_back = |what: &str| {
+        what.contains("has a sidecar: true, and one is wanted: Some(false)")
+            && people
+                .deregistered
+                .iter()
+                .any(|arn| what.starts_with(&format!("{}: ", family_of(arn))) && is_operators(machine, arn))
+    };
+    found.retain(|what| !removal_taken_back(what));
     found.retain(|what| !names_a_removal(machine, what) && !are_history(machine, what));
     found.extend((open > 0).then(|| format!("{open} messages are still on their way")));
     scene.world.leave_calls_alone();

@@ -116,7 +116,8 @@ fn episodes(seed: u64, steps: u64) -> (Tally, Option<(u64, Told)>) {
     let (next, done) = (AtomicU64::new(0), AtomicU64::new(0));
     let result = Mutex::new((Tally::default(), None::<(u64, Told)>));
     let lock = || result.lock().unwrap_or_else(PoisonError::into_inner);
-    let threads = asked("THREADS").and_then(|text| text.parse().ok()).unwrap_or(1);
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let threads = asked("THREADS").and_then(|text| text.parse().ok()).unwrap_or(cores);
     std::thread::scope(|scope| {
         for _ in 0..threads {
             scope.spawn(|| {
