@@ -126,6 +126,17 @@ def test_the_help_has_examples_and_unknown_parts_are_refused():
     assert refused.returncode == 2 and "functions, calls, planning, corpus, sweep" in refused.stderr
 
 
+@pytest.mark.parametrize(("asked", "profile", "folder"), [({}, "proof", "proof"), ({"BENCH_PROFILE": "dev"}, "dev", "debug")])
+def test_programs_and_counts_are_of_one_profile(asked, profile, folder):
+    told = "from bench import parts, place; print(place.PROGRAM, place.FAKE, *parts.COMMANDS['sweep'], *parts.COMMANDS['calls'])"
+    environment = {name: value for name, value in os.environ.items() if name != "BENCH_PROFILE"} | asked
+    shown = subprocess.run([sys.executable, "-c", told], cwd=TESTS, capture_output=True, text=True, env=environment, check=True)
+    program, fake, *commands = shown.stdout.split()
+    root = TESTS.parent / "target" / folder
+    assert (Path(program), Path(fake)) == (root / "ecs-sidecar", root / "ecs-fake")
+    assert [after for before, after in zip(commands, commands[1:]) if before == "--profile"] == [profile, profile]
+
+
 def test_the_peer_in_python_wants_just_what_the_product_wants():
     import sidecar  # of the peers, whose folder `compare` has made known
 
