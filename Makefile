@@ -63,7 +63,7 @@ test-all: test test-alone test-macro test-registry test-fleet test-cdk test-cont
 .PHONY: bench
 bench: .venv-bench/stamp ## What it costs, and what others cost: figures in dist/bench.json and dist/bench.md (BENCH_FLAGS=--quick)
 	cargo build --locked --profile $(BENCH_PROFILE) --workspace --bin ecs-fake --bin ecs-sidecar
-	@$(PYTHON) infra/package.py --arch $(here) >/dev/null
+	@[ -n "$$RECONCILE_PACKAGE" ] || $(PYTHON) infra/package.py --arch $(here) >/dev/null
 	@BENCH_PROFILE=$(BENCH_PROFILE) PYTHONPATH=tests .venv-bench/bin/python -m bench $(BENCH_FLAGS)
 
 .PHONY: lint
