@@ -60,6 +60,7 @@ def test_what_is_not_the_contract_is_refused(text):
         (2.0, {"at_most": 2}, False, "met"),
         (0.5, {"at_most": 2}, False, "met, 75% to spare"),
         (9000, {"at_least": 10000}, True, "missed by 10%"),
+        (9994, {"at_least": 10000}, True, "missed by less than 1%"),
         (15000, {"at_least": 10000}, False, "met, 50% to spare"),
         (3, {"at_most": 0}, True, "missed by 3"),
         (0, {"at_most": 0}, False, "met"),

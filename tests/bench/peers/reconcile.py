@@ -6,9 +6,9 @@ the same definition with the same receipt. That it does is checked before anythi
 
 What it leaves out, which favours Python: policies other than the preset, which is a literal here and needs no parser; network
 modes but awsvpc, tasks on instances, updates, removals, withdrawals of leftovers; fetching an image; services; messages that
-have to wait, and their queue's client; a second look where memory does not do; deadlines; the check of the result against ECS's rules; masking of secrets in receipts
-and refusals. A registration whose answer is lost is sent again by boto3's standard retries, and numbers may be spelled
-otherwise.
+have to wait, and their queue's client; a second look where memory does not do; deadlines; the check of the result against ECS's
+rules; masking of secrets in receipts and refusals. A registration whose answer is lost is sent again by boto3's standard retries,
+and numbers may be spelled otherwise.
 """
 
 import json
