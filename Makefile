@@ -5,6 +5,8 @@ ARCH ?= x86_64
 # What Lambda gets is optimized as a whole; what the emulator gets is built in a fraction of that time.
 PROFILE ?= lambda
 EMULATOR_PROFILE ?= dev
+# What is built for the benchmarks beside the zips; the faults and the simulation have most of it.
+BENCH_PROFILE ?= proof
 # How long each fuzz target runs, and which; all if none is named.
 FUZZ_SECONDS ?= 15
 TARGET ?=
@@ -60,10 +62,9 @@ test-all: test test-alone test-macro test-registry test-fleet test-cdk test-cont
 
 .PHONY: bench
 bench: .venv-bench/stamp ## What it costs, and what others cost: figures in dist/bench.json and dist/bench.md (BENCH_FLAGS=--quick)
-	cargo build --locked --release --package ecs-sidecar-tests --bin ecs-fake
-	cargo build --locked --release --package ecs-sidecar --bin ecs-sidecar
-	@$(PYTHON) infra/package.py --arch $(here) >/dev/null
-	@PYTHONPATH=tests .venv-bench/bin/python -m bench $(BENCH_FLAGS)
+	cargo build --locked --profile $(BENCH_PROFILE) --workspace --bin ecs-fake --bin ecs-sidecar
+	@[ -n "$$RECONCILE_PACKAGE" ] || $(PYTHON) infra/package.py --arch $(here) >/dev/null
+	@BENCH_PROFILE=$(BENCH_PROFILE) PYTHONPATH=tests .venv-bench/bin/python -m bench $(BENCH_FLAGS)
 
 .PHONY: lint
 lint: ## Format and lints of the Rust code

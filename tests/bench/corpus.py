@@ -18,6 +18,7 @@ from botocore.exceptions import ClientError
 
 from . import compare, contract
 from .contract import Figure
+from .parts import PROFILE
 from .pipelines import ROLE, SIDECAR, EcsDeploy, EcsSidecar, Failed, Fake
 from .place import PROGRAM
 
@@ -27,6 +28,7 @@ CANNOT = (
     "ecs-deploy can be asked for neither UDP ports, nor restartPolicy, readonlyRootFilesystem or bridge links, nor to look "
     "whether a definition can have the container; it needs a service, which it deploys"
 )
+KEPT = f"describe and register by a client that is kept; the program is built with the profile {PROFILE}"
 
 
 @dataclass
@@ -134,7 +136,7 @@ def figures(tallies, refused, count):
             statistics.median(tally.seconds) * 1000,
             "ms",
             (min(tally.seconds) * 1000, max(tally.seconds) * 1000),
-            note="describe and register by a client that is kept" if ours else "the program, with its deployment",
+            note=KEPT if ours else "the program, with its deployment",
         )
         yield Figure(f"members lost or changed, {name}", len(tally.lost), "", note=_first(tally.lost), **none)
         yield Figure(f"members of next year lost, {name}", tally.lost_of_next_year, "", **none)

@@ -13,7 +13,9 @@ from . import contract
 ROOT = Path(__file__).resolve().parents[2]
 
 PYTHON = [sys.executable, "-m"]
-BENCH = ["cargo", "bench", "--locked", "-p", "ecs-sidecar-stage", "--bench"]
+# How the fake and the CLI are built, and what counts calls; faults and simulation have most of that build already.
+PROFILE = os.environ.get("BENCH_PROFILE") or "proof"
+BENCH = ["cargo", "bench", "--locked", "--profile", PROFILE, "-p", "ecs-sidecar-stage", "--bench"]
 
 # In the order in which they run and are shown. Those that take --rounds and --quick are the ones in OURS.
 COMMANDS = {

@@ -22,7 +22,8 @@ def verdict(figure):
         return ""
     goal = next(iter(figure.goal.values()))
     if off > 0:
-        return f"missed by {off:.0%}" if goal else f"missed by {number(figure.value)}"
+        by = f"{off:.0%}" if off >= 0.005 else "less than 1%"
+        return f"missed by {by if goal else number(figure.value)}"
     return f"met, {-off:.0%} to spare" if off < 0 and goal else "met"
 
 

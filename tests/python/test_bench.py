@@ -60,6 +60,7 @@ def test_what_is_not_the_contract_is_refused(text):
         (2.0, {"at_most": 2}, False, "met"),
         (0.5, {"at_most": 2}, False, "met, 75% to spare"),
         (9000, {"at_least": 10000}, True, "missed by 10%"),
+        (9994, {"at_least": 10000}, True, "missed by less than 1%"),
         (15000, {"at_least": 10000}, False, "met, 50% to spare"),
         (3, {"at_most": 0}, True, "missed by 3"),
         (0, {"at_most": 0}, False, "met"),
@@ -124,6 +125,17 @@ def test_the_help_has_examples_and_unknown_parts_are_refused():
     assert helped.returncode == 0 and "examples:" in helped.stdout and "--parts functions" in helped.stdout
     refused = run("--parts", "speed")
     assert refused.returncode == 2 and "functions, calls, planning, corpus, sweep" in refused.stderr
+
+
+@pytest.mark.parametrize(("asked", "profile", "folder"), [({}, "proof", "proof"), ({"BENCH_PROFILE": "dev"}, "dev", "debug")])
+def test_programs_and_counts_are_of_one_profile(asked, profile, folder):
+    told = "from bench import parts, place; print(place.PROGRAM, place.FAKE, *parts.COMMANDS['sweep'], *parts.COMMANDS['calls'])"
+    environment = {name: value for name, value in os.environ.items() if name != "BENCH_PROFILE"} | asked
+    shown = subprocess.run([sys.executable, "-c", told], cwd=TESTS, capture_output=True, text=True, env=environment, check=True)
+    program, fake, *commands = shown.stdout.split()
+    root = TESTS.parent / "target" / folder
+    assert (Path(program), Path(fake)) == (root / "ecs-sidecar", root / "ecs-fake")
+    assert [after for before, after in zip(commands, commands[1:]) if before == "--profile"] == [profile, profile]
 
 
 def test_the_peer_in_python_wants_just_what_the_product_wants():

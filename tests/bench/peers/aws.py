@@ -35,8 +35,8 @@ logs = boto3.client("logs", config=CONFIG)
 dynamodb = boto3.client("dynamodb", config=CONFIG)
 events = boto3.client("events", config=CONFIG)
 
-# What is done side by side; its threads stay.
-together = ThreadPoolExecutor(8)
+# What is done side by side; its threads stay. Two families at once do not wait for each other.
+together = ThreadPoolExecutor(12)
 _sending = threading.local()
 
 

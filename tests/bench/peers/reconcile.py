@@ -6,9 +6,9 @@ the same definition with the same receipt. That it does is checked before anythi
 
 What it leaves out, which favours Python: policies other than the preset, which is a literal here and needs no parser; network
 modes but awsvpc, tasks on instances, updates, removals, withdrawals of leftovers; fetching an image; services; messages that
-have to wait, and their queue's client; deadlines; the check of the result against ECS's rules; masking of secrets in receipts
-and refusals. A registration whose answer is lost is sent again by boto3's standard retries, and numbers may be spelled
-otherwise.
+have to wait, and their queue's client; a second look where memory does not do; deadlines; the check of the result against ECS's
+rules; masking of secrets in receipts and refusals. A registration whose answer is lost is sent again by boto3's standard retries,
+and numbers may be spelled otherwise.
 """
 
 import json
@@ -16,20 +16,22 @@ import os
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 import aws
 import canonical
 import sidecar
+import turns
 from botocore.exceptions import ClientError
 from sidecar import Skip
 
 SETTINGS = sidecar.settings()
 ROLE = os.environ["ECS_SIDECAR_ROLE_ARN"]
 STACK = os.environ.get("ECS_SIDECAR_STACK") or "ecs-sidecar"
-INTERVAL = max(1, 100_000 // int(os.environ.get("ECS_SIDECAR_SWEEP_SHARE") or 50))  # milliseconds of a write
-CALLS = {"RegisterTaskDefinition", "DeregisterTaskDefinition"}
-LIFE, LEASE = 900, 240
+REGISTRATION = "RegisterTaskDefinition"
+CALLS = {REGISTRATION, "DeregisterTaskDefinition"}
+LIFE = 900  # seconds
 REPOSITORY, TAG = sidecar.UPSTREAM.split("/", 1)[1].rsplit(":", 1)
 
 families = ThreadPoolExecutor(2)
@@ -52,7 +54,6 @@ class Memory:
 
 
 memory = Memory()
-leases = 0
 standing_before = None
 
 
@@ -61,13 +62,16 @@ def handler(event, context):
     records = event["Records"]
     sent = min(int(record["attributes"]["SentTimestamp"]) for record in records)
     metrics({"Stack": STACK}, QueueAge=("Seconds", time.time() - sent / 1000))
-    wanted = {}
+    wanted, registered = {}, {}
     for record in records:
-        family = family_of(json.loads(record["body"]))
-        if family:
+        event = json.loads(record["body"])
+        if family := family_of(event):
             wanted.setdefault(family, []).append(record["messageId"])
+            if event["name"] == REGISTRATION and event.get("arn"):
+                registered[family] = max(registered.get(family, 0), number_of(event["arn"]))
     failed = []
-    for family, error in families.map(lambda family: (family, told(family, context)), wanted):
+    tell = lambda family: (family, told(family, registered.get(family), context))  # noqa: E731
+    for family, error in families.map(tell, wanted):
         if error:
             failed += [{"itemIdentifier": id} for id in wanted[family]]
     return {"batchItemFailures": failed}
@@ -85,11 +89,11 @@ def family_of(event):
     return named.rsplit("/", 1)[-1].split(":")[0]
 
 
-def told(family, context):
+def told(family, registered, context):
     """Reconciles a family, with a line of metrics and one of the log; returns what went wrong."""
     begun, outcome, error = time.monotonic(), {}, None
     try:
-        outcome = reconcile(family)
+        outcome = reconcile(family, registered)
     except Exception as failure:
         error = failure
     decision = outcome.get("decision", "failed")
@@ -115,42 +119,83 @@ def metrics(dimensions, **values):
     print(json.dumps(line | {name: value for name, (_, value) in values.items()}), flush=True)
 
 
-def reconcile(family):
-    """Looks at a family, and gives its newest revision the sidecar."""
-    submit = aws.together.submit
-    looks = submit(aws.describe, family), submit(aws.inactive, family), submit(aws.query, "standing")
-    looks += submit(aws.get, "rollout", "breaker"), submit(aws.get, "family", family)
-    body, inactive, standing, breaker, row = (look.result() for look in looks)
-    if body is None:
+def reconcile(family, registered):
+    """Looks at a family, and gives its newest revision the sidecar. `registered` is the number of the revision that somebody
+    is told to have registered: the lease is asked for beside the look."""
+    view = look(family, registered)
+    if view.body is None:
         return {"decision": "skip", "reason": "noActiveRevision"}
-    row = row or {"kind": {"S": "family"}, "id": {"S": family}}
-    definition, read = sidecar.described(body)
+    definition, read = sidecar.described(view.body)
     arn = read["taskDefinitionArn"]
     try:
-        decided = decide(definition, arn, inactive)
-        if paused(standing, breaker):
+        decided = decide(definition, arn, view.inactive)
+        if paused(view.standing, view.breaker):
             raise Skip("paused")
-        result, digest, uses, missing, group = decided
-        row = leave(row, arn, missing)
-        for role, policy in missing:
-            aws.iam.attach_role_policy(RoleName=role.rsplit("/", 1)[1], PolicyArn=policy)
-        if group:
-            aws.logs.create_log_group(logGroupName=group)
+        confirm(view, arn, decided) if view.firm else leave(view, arn, decided)
+        kept, there = act(family, arn, view, decided)
     except Skip as why:
-        note(row, None, {"decision": "skip", "reason": why.reason, "source": arn}, standing)
+        if view.held or not turns.is_leased(view.row):
+            note(view.row, None, {"decision": "skip", "reason": why.reason, "source": arn}, view.standing)
         return {"decision": "skip", "reason": why.reason, "particulars": str(why)}
-    kept, there = sidecar.described(aws.register(json.dumps(result, ensure_ascii=False).encode()))
     new = there["taskDefinitionArn"]
-    shadows(family, arn, new)
     outcome = {"decision": "inject", "outcome": "registered", "policy": sidecar.POLICY, "source": arn, "registered": new}
-    if canonical.definition(result) != canonical.definition(kept):
+    if canonical.definition(decided.result) != canonical.definition(kept):
         outcome["notes"] = "ECS keeps the definition otherwise than it was sent"
-    note(row, {"digest": digest, "uses": uses}, outcome, standing)
+    note(view.row, decided, outcome, view.standing)
     return outcome
 
 
+@dataclass
+class View:
+    """What was seen at once. `firm`: the lease is ours, and nobody else can have acted on what was seen."""
+
+    body: bytes | None
+    inactive: list
+    standing: list
+    breaker: dict | None
+    row: dict
+    held: bool
+    firm: bool = False
+    tat: int = 0
+    slow_for: int = 0
+
+
+def look(family, registered):
+    """All that is asked for at once; once more where the lease came too late to vouch for what was seen beside it."""
+    submit, row = aws.together.submit, None
+    while True:
+        looks = submit(aws.describe, family), submit(aws.inactive, family), submit(aws.query, "standing")
+        looks += (submit(aws.get, "rollout", "breaker"),)
+        if registered is None:
+            looks += (submit(aws.get, "family", family),)
+            *seen, row = (look.result() for look in looks)
+            return View(*seen, row or {"kind": {"S": "family"}, "id": {"S": family}}, False)
+        pace, claiming = submit(turns.schedule), None if row else submit(turns.claim, family, registered)
+        claim = claiming and claiming.result()
+        seen, (tat, slow_for) = [look.result() for look in looks], pace.result()
+        if claim and not claim.held:
+            return View(*seen, claim.row, False)
+        number = number_of(sidecar.described(seen[0])[1]["taskDefinitionArn"]) if seen[0] else 0
+        if row or claim.proves_untouched(number):
+            return View(*seen, row or claim.row, True, True, tat, slow_for)
+        row = claim.row
+
+
+@dataclass
+class Decided:
+    """What is to be registered, its digest, what it rests on, what of that is missing, a log group to be made, and whether
+    nothing had to be asked for."""
+
+    result: dict
+    digest: str
+    uses: list
+    missing: list
+    group: str | None
+    at_once: bool
+
+
 def decide(definition, arn, inactive):
-    """What is to be registered, its digest, what it rests on, what of that is missing, and a log group to be made."""
+    """Whether it gets the sidecar; raises Skip if not."""
     if (found := sidecar.receipt(definition)) is not None:
         raise Skip("upToDate" if found["by"] == "operator" else "injectedElsewhere")
     sidecar.eligible(definition, SETTINGS)
@@ -162,16 +207,20 @@ def decide(definition, arn, inactive):
             raise Skip("roleNotAllowed", str(role))
         if policy:
             needs.append((role, policy))
-    image, log_group = known(locate), known(aws.has_group, group) if group else None
-    policies = {role: known(aws.attached, role) for role in dict.fromkeys(roles)}
-    prefix = image()
+    facts = [(locate,), *((aws.attached, role) for role in dict.fromkeys(roles)), *([(aws.has_group, group)] if group else ())]
+    remembered = all(memory.get(fact) for fact in facts)
+    answer = {fact: known(*fact) for fact in facts}
+    prefix = answer[locate,]()
     architecture = (definition.get("runtimePlatform") or {}).get("cpuArchitecture", "X86_64")
     if architecture not in prefix.architectures:
         raise Skip("imageNotCached")
     result, digest = sidecar.injected(definition, arn, SETTINGS, prefix)
-    missing = [(role, policy) for role, policy in needs if policy not in policies[role]()]
-    withdrawn(digest, arn, inactive)
-    return result, digest, needs, missing, group if log_group and not log_group() else None
+    missing = [(role, policy) for role, policy in needs if policy not in answer[aws.attached, role]()]
+    if group and answer[aws.has_group, group]():
+        group = None
+    newer = [other for other in inactive if number_of(other) > number_of(arn)]
+    withdrawn(digest, arn, newer)
+    return Decided(result, digest, needs, missing, group, remembered and not newer)
 
 
 def known(look, *key):
@@ -223,64 +272,79 @@ def number_of(arn):
     return int(arn.rsplit(":", 1)[1])
 
 
-def withdrawn(digest, arn, inactive):
+def withdrawn(digest, arn, newer):
     """Raises Skip if somebody took the same patch back."""
-    newer = [other for other in inactive if number_of(other) > number_of(arn)][:5]
-    for body in aws.together.map(aws.describe, newer):
+    for body in aws.together.map(aws.describe, newer[:5]):
         found = body and sidecar.receipt(sidecar.described(body)[0])
         if found and found["source"].get("arn") == arn and found["digest"] == digest:
             raise Skip("withdrawn")
 
 
-def leave(row, arn, missing):
-    """Takes a turn of ECS's bucket and the family's lease; returns the row with the lease."""
-    global leases
-    now = int(time.time())
-    if int(row.get("leaseUntil", {}).get("N", 0)) >= now:
+def confirm(view, arn, decided):
+    """Whether to act, where the lease is ours. What the look has brought is not asked for again if that was all."""
+    if view.slow_for:
+        raise Skip("throttled")
+    if decided.at_once:
+        return note_grants(view, decided)
+    checks = submit_checks(view)
+    note_grants(view, decided)
+    still_so(checks, arn)
+
+
+def note_grants(view, decided):
+    """Notes what is to be attached before it is."""
+    before = set(view.row.get("grants", {}).get("SS", ()))
+    grants = before | {f"{role} {policy}" for role, policy in decided.missing}
+    if grants != before:
+        noted = aws.put({**view.row, "grants": {"SS": sorted(grants)}})
+        if noted is None:
+            view.held = False
+            raise Skip("beingReconciled")
+        view.row = noted
+
+
+def leave(view, arn, decided):
+    """The same where the lease has to be taken first, after a turn of ECS's bucket."""
+    if turns.is_leased(view.row):
         raise Skip("beingReconciled")
-    take_turn()
-    leases += 1
-    grants = set(row.get("grants", {}).get("SS", ())) | {f"{role} {policy}" for role, policy in missing}
-    owner = f"{os.getpid()}-{time.time_ns()}-{leases}"
-    leased = {**row, "leaseOwner": {"S": owner}, "leaseUntil": {"N": str(now + LEASE)}}
+    turns.take_turn()
+    leased = {**view.row, "leaseOwner": turns.owner(), "leaseUntil": {"N": str(int(time.time()) + turns.LEASE)}}
+    grants = set(view.row.get("grants", {}).get("SS", ())) | {f"{role} {policy}" for role, policy in decided.missing}
     if grants:
         leased["grants"] = {"SS": sorted(grants)}
     held = aws.put(leased)
     if held is None:
         raise Skip("beingReconciled")
-    looks = [aws.together.submit(aws.describe, row["id"]["S"])]
-    looks += [aws.together.submit(aws.get, *key) for key in (("standing", "switch"), ("rollout", "breaker"))]
-    body, switch, breaker = (look.result() for look in looks)
-    if body is None or sidecar.described(body)[1]["taskDefinitionArn"] != arn:
-        raise Skip("beingReconciled")
+    view.row, view.held = held, True
+    still_so(submit_checks(view), arn)
+
+
+def submit_checks(view):
+    """Asks once more for what may have changed since the look."""
+    checks = [aws.together.submit(aws.describe, view.row["id"]["S"])]
+    return checks + [aws.together.submit(aws.get, *key) for key in (("standing", "switch"), ("rollout", "breaker"))]
+
+
+def still_so(checks, arn):
+    body, switch, breaker = (check.result() for check in checks)
     if paused([switch] if switch else [], breaker):
         raise Skip("paused")
-    return held
+    if body is None or sidecar.described(body)[1]["taskDefinitionArn"] != arn:
+        raise Skip("beingReconciled")
 
 
-def take_turn():
-    """A turn of the share of ECS's bucket; what an event brought is written at once, and counts."""
-    now = time.time_ns() // 1_000_000
-    taken = pace("tat = :tat", "(attribute_not_exists(tat) OR tat < :now)", now + INTERVAL, now)
-    if taken is None:
-        pace("tat = tat + :tat", "tat >= :now", INTERVAL, now)
-
-
-def pace(change, condition, tat, now):
-    try:
-        return aws.dynamodb.update_item(
-            TableName=aws.TABLE,
-            Key={"kind": {"S": "pace"}, "id": {"S": "ecs"}},
-            UpdateExpression=f"SET {change}, v = :v",
-            ConditionExpression=f"{condition} AND (attribute_not_exists(slowUntil) OR slowUntil <= :now)",
-            ExpressionAttributeValues={":tat": {"N": str(tat)}, ":now": {"N": str(now)}, ":v": {"N": "1"}},
-            ReturnValues="ALL_OLD",
-            ReturnValuesOnConditionCheckFailure="ALL_OLD",
-        )
-    except ClientError as error:
-        if aws.is_code(error, "ConditionalCheckFailedException"):
-            return None
-        raise
+def act(family, arn, view, decided):
+    """Makes what is missing, and registers. Whoever waited for no turn takes it beside that."""
+    turn = aws.together.submit(turns.count_turn, view.tat) if view.firm else None
+    if decided.group:
+        aws.logs.create_log_group(logGroupName=decided.group)
+    attach = lambda pair: aws.iam.attach_role_policy(RoleName=pair[0].rsplit("/", 1)[1], PolicyArn=pair[1])  # noqa: E731
+    list(aws.together.map(attach, decided.missing))
+    kept, there = sidecar.described(aws.register(json.dumps(decided.result, ensure_ascii=False).encode()))
+    shadows(family, arn, there["taskDefinitionArn"])
+    if turn:
+        turn.result()
+    return kept, there
 
 
 def paused(standing, breaker):
@@ -316,9 +380,9 @@ def note(row, did, outcome, standing):
     after |= {"since": {"N": now}, "seenAt": {"N": now}, "newest": {"N": str(number_of(outcome["source"]))}}
     if did:
         new = outcome["registered"]
-        told |= {"policy": sidecar.POLICY, "injected": sidecar.POLICY, "digest": did["digest"], "patched": new}
+        told |= {"policy": sidecar.POLICY, "injected": sidecar.POLICY, "digest": did.digest, "patched": new}
         after |= {"changedAt": {"N": now}, "newest": {"N": str(number_of(new))}}
-        after["uses"] = {"SS": sorted(f"{role} {policy}" for role, policy in did["uses"])}
+        after["uses"] = {"SS": sorted(f"{role} {policy}" for role, policy in did.uses)}
         after["successors"] = {"SS": [f"{outcome['source']} {new}"]}
     else:
         told["reason"] = outcome["reason"]
