@@ -83,6 +83,7 @@ pub(crate) async fn run(scenario: &Scenario, base: &Base, troubles: &[Trouble]) 
 impl Course {
     async fn new(base: &Base) -> Self {
         let machine = Machine::around(base.stage.fork());
+        machine.stage.world.trust_signatures();
         let registry = if base.pulls { Some(Registry::start(&machine.stage.world).await.unwrap()) } else { None };
         let means = Means {
             people: Arc::new(Mutex::new(base.people.clone())),
@@ -103,11 +104,14 @@ impl Course {
         self.shop.stage().world.on_call(move |call| {
             let (number, now) = (counter.fetch_add(1, Ordering::Relaxed), clock.clock().now());
             let mut struck = struck.lock().unwrap_or_else(PoisonError::into_inner);
-            let hit = troubles.iter().zip(struck.iter_mut()).find(|(trouble, struck)| match struck {
-                None => trouble.index == number && !matches!(trouble.kind, Kind::Pull(_)),
-                Some((first, at)) => trouble.kind.goes_on(first, call) && now <= *at + LASTS,
+            // What comes to this very call goes before what goes on since an earlier one.
+            let comes = |trouble: &Trouble| trouble.index == number && !matches!(trouble.kind, Kind::Pull(_));
+            let hit = troubles.iter().position(comes).or_else(|| {
+                troubles.iter().zip(struck.iter()).position(|(trouble, struck)| {
+                    struck.as_ref().is_some_and(|(first, at)| trouble.kind.goes_on(first, call) && now <= *at + LASTS)
+                })
             });
-            let Some((trouble, first)) = hit else { return Fault::None };
+            let Some((trouble, first)) = hit.map(|hit| (&troubles[hit], &mut struck[hit])) else { return Fault::None };
             first.get_or_insert_with(|| (call.clone(), now));
             match trouble.kind {
                 Kind::Fails(failure, _) => failure.fault(call.service),
