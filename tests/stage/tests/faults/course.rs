@@ -2,7 +2,7 @@
 //!
 //! Knows: how trouble comes to a call, and how the world becomes quiet again. Must not know: which scenarios there are.
 
-use crate::kinds::{Kind, LASTS, Moment, Shows};
+use crate::kinds::{Kind, LASTS, Moment, Shows, Times};
 use crate::people::Somebody;
 use crate::people::{Means, pause};
 use crate::scenarios::{Base, Scenario};
@@ -189,7 +189,9 @@ impl Course {
 }
 
 /// How many revisions may be registered in vain: one for each time that the operator was cut off, or overtaken, or shown
-/// what is not so any more.
+/// what is not so any more. P4 bounds what a crash leaves; where ECS shows for two minutes what was, each look in that
+/// time is such a time, and there are three at most.
 fn allowed(troubles: &[Trouble]) -> usize {
-    troubles.len()
+    let most = |trouble: &Trouble| if matches!(trouble.kind, Kind::Stale(_, Times::Lasting)) { 3 } else { 1 };
+    troubles.iter().map(most).sum()
 }
