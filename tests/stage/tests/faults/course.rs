@@ -179,7 +179,8 @@ impl Course {
         let people = self.means.people();
         let mut found = violations(self.shop.stage(), &people).await;
         found.extend(stays(&self.shop.machine).await);
-        let (surplus, allowed) = (surplus(self.shop.stage(), &people), allowed(troubles));
+        let (surplus, allowed) =
+            (surplus(self.shop.stage(), &people), allowed(troubles, self.shop.stage().world.families().len()));
         if surplus > allowed {
             found.push(format!("{surplus} revisions were registered in vain, and {allowed} may be"));
         }
@@ -189,9 +190,10 @@ impl Course {
 }
 
 /// How many revisions may be registered in vain: one for each time that the operator was cut off, or overtaken, or shown
-/// what is not so any more. P4 bounds what a crash leaves; where ECS shows for two minutes what was, each look in that
-/// time is such a time, and there are three at most.
-fn allowed(troubles: &[Trouble]) -> usize {
-    let most = |trouble: &Trouble| if matches!(trouble.kind, Kind::Stale(_, Times::Lasting)) { 3 } else { 1 };
+/// what is not so any more. P4 bounds what a crash leaves; where ECS shows for two minutes what was, each look at a
+/// family in that time is such a time, and there are three at most.
+fn allowed(troubles: &[Trouble], families: usize) -> usize {
+    let lasting = |kind: Kind| matches!(kind, Kind::Stale(_, Times::Lasting));
+    let most = |trouble: &Trouble| if lasting(trouble.kind) { 3 * families } else { 1 };
     troubles.iter().map(most).sum()
 }
