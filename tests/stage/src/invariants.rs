@@ -29,6 +29,8 @@ pub struct People {
     pub deregistered: BTreeSet<String>,
     /// ARNs of the policies that they attached and have not detached, by the role's name.
     pub attached: BTreeMap<String, BTreeSet<String>>,
+    /// ARNs of the policies that they detached, whoever attached those, by the role's name.
+    pub detached: BTreeMap<String, BTreeSet<String>>,
     /// By the service's ARN, the revision that its owner last had it run.
     pub pinned: BTreeMap<String, String>,
     /// Whether they took all policies away, so that nobody is to have a sidecar.

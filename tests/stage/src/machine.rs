@@ -2,10 +2,10 @@
 //!
 //! Nothing runs by itself. The clock goes from one thing that happens to the next, so that an hour takes no time.
 
-use crate::stage::{REGION, Stage, revision_of, web};
+use crate::stage::{REGION, SESSION, Stage, Started, revision_of, web};
 use ecs_sidecar_aws::rows::Row;
+use ecs_sidecar_aws::settings;
 use ecs_sidecar_aws::sweep::Sweeper;
-use ecs_sidecar_aws::{Reconciler, settings};
 use ecs_sidecar_core::receipt;
 use ecs_sidecar_host::Invocation;
 use ecs_sidecar_reconcile::Handler;
@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::panic::AssertUnwindSafe;
+use std::sync::LazyLock;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// As the template has them.
@@ -38,8 +39,8 @@ enum Happening {
 pub struct Machine {
     /// The reconcile function and the world.
     pub stage: Stage,
-    handler: Handler,
-    sweep: ecs_sidecar_sweep::Handler,
+    handler: Started<Handler>,
+    sweep: Started<ecs_sidecar_sweep::Handler>,
     /// By time, and in the order in which they came about.
     agenda: BTreeMap<(SystemTime, u64), Happening>,
     counter: Cell<u64>,
@@ -274,11 +275,16 @@ fn with_queues<'a>(
     variables.iter().copied().chain(own).collect()
 }
 
-fn functions(stage: &Stage) -> (Handler, ecs_sidecar_sweep::Handler) {
-    let reconciler: Reconciler = stage.another();
-    let settings = reconciler.settings().clone();
-    let sweeper = Sweeper::new(&stage.session_config(), settings).unwrap();
-    (Handler::new(reconciler), ecs_sidecar_sweep::Handler::new(sweeper, stage.another()))
+/// Both functions, each started when it is first woken.
+fn functions(stage: &Stage) -> (Started<Handler>, Started<ecs_sidecar_sweep::Handler>) {
+    let (of_families, of_sweeps) = (stage.another_later(), stage.another_later());
+    let (world, settings) = (stage.world.clone(), stage.another_settings());
+    let handler = move || Handler::new(of_families());
+    let sweep = move || {
+        let sweeper = Sweeper::new(&world.as_principal(SESSION).sdk_config(), settings).unwrap();
+        ecs_sidecar_sweep::Handler::new(sweeper, of_sweeps())
+    };
+    (LazyLock::new(Box::new(handler)), LazyLock::new(Box::new(sweep)))
 }
 
 /// The n-th family.

@@ -11,8 +11,8 @@ use ecs_sidecar_core::receipt::{self, Receipt};
 use ecs_sidecar_core::report::Report;
 use ecs_sidecar_tests::{Call, Fault, RevisionView, Status, World};
 use serde_json::{Value, json};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock};
 
 /// The account of the stage.
 pub const ACCOUNT: &str = "111122223333";
@@ -45,21 +45,33 @@ pub const LOOK: [&str; 9] = [
 pub struct Stage {
     /// As a developer sees it.
     pub world: World,
-    /// The function's inside.
-    pub reconciler: Reconciler,
+    /// The function's inside, started when it is first used: a function costs more than most of what it does here.
+    pub reconciler: Started<Reconciler>,
     /// ARN of the policy that execution roles get.
     pub execution_policy: String,
     deployment: Deployment,
 }
 
-/// A function's variables, of which any number of functions can be started.
+/// What is started when it is first used.
+pub type Started<T> = LazyLock<T, Box<dyn FnOnce() -> T + Send>>;
+
+/// A function's variables, and what they say, of which any number of functions can be started.
 #[derive(Clone)]
-pub struct Deployment(Vec<(String, String)>);
+pub struct Deployment(Vec<(String, String)>, Settings);
 
 impl Deployment {
+    fn new(variables: &[(&str, &str)], world: &World) -> Self {
+        let settings = settings_of(world, variables);
+        Self(variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(), settings)
+    }
+
     fn start(&self, world: &World) -> Reconciler {
-        let variables: Vec<_> = self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-        reconciler(world, &variables)
+        Reconciler::new(&world.as_principal(SESSION).sdk_config(), self.1.clone())
+    }
+
+    fn later(&self, world: &World) -> impl FnOnce() -> Reconciler + Send + use<> {
+        let (deployment, world) = (self.clone(), world.clone());
+        move || deployment.start(&world)
     }
 
     /// Runs a whole reconcile of another function, as it may happen between any two calls of this one.
@@ -130,9 +142,8 @@ impl Stage {
     }
 
     fn around(world: World, execution_policy: String, variables: &[(&str, &str)]) -> Self {
-        let reconciler = reconciler(&world, variables);
-        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
-        Self { world, reconciler, execution_policy, deployment: Deployment(variables) }
+        let deployment = Deployment::new(variables, &world);
+        Self { reconciler: LazyLock::new(Box::new(deployment.later(&world))), world, execution_policy, deployment }
     }
 
     /// The same world with a function that has other variables.
@@ -201,13 +212,18 @@ impl Stage {
     /// A world of its own that is as this one is now, with a function of the same variables.
     pub fn fork(&self) -> Self {
         let (world, deployment) = (self.world.fork(), self.deployment.clone());
-        let reconciler = deployment.start(&world);
+        let reconciler: Started<_> = LazyLock::new(Box::new(deployment.later(&world)));
         Self { world, reconciler, execution_policy: self.execution_policy.clone(), deployment }
     }
 
     /// A further function, freshly started, which remembers nothing.
     pub fn another(&self) -> Reconciler {
         self.deployment.start(&self.world)
+    }
+
+    /// What starts a further function when it is called.
+    pub fn another_later(&self) -> impl FnOnce() -> Reconciler + Send + use<> {
+        self.deployment.later(&self.world)
     }
 
     /// What further functions are started from.
@@ -232,12 +248,12 @@ impl Stage {
 
     /// What further functions are started with.
     pub fn another_settings(&self) -> Settings {
-        self.another().settings().clone()
+        self.deployment.1.clone()
     }
 
     /// The same with other variables.
     pub fn another_with(&self, variables: &[(&str, &str)]) -> Reconciler {
-        reconciler(&self.world, variables)
+        Deployment::new(variables, &self.world).start(&self.world)
     }
 
     /// Reconciles the family `web`, as an event has it done.
@@ -289,7 +305,7 @@ impl Stage {
     }
 }
 
-fn reconciler(world: &World, variables: &[(&str, &str)]) -> Reconciler {
+fn settings_of(world: &World, variables: &[(&str, &str)]) -> Settings {
     let queue = world.add_queue("dead-letters");
     let execution_policy = format!("arn:aws:iam::{ACCOUNT}:policy/stack-execution");
     let usual = [
@@ -306,8 +322,7 @@ fn reconciler(world: &World, variables: &[(&str, &str)]) -> Reconciler {
         let found = variables.iter().chain(&usual).find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let config = world.as_principal(SESSION).sdk_config();
-    Reconciler::new(&config, Settings::read(lookup).unwrap())
+    Settings::read(lookup).unwrap()
 }
 
 /// A registration of `web` that asks for a sidecar, with a member that nobody has heard of.

@@ -75,9 +75,22 @@ fn wanted(stage: &Stage, owners: &RevisionView, people: &People) -> Option<bool>
             let family = definition.family().unwrap_or_default();
             (!stage.world.revisions(&family).iter().any(took_back)).then_some(true)
         }
-        Request::OptOut | Request::Silent => Some(false),
+        // A removal that somebody took back is not made again either: what is left is the owner's, as it is.
+        Request::OptOut | Request::Silent => Some(has_sidecar(owners) && is_removal_taken_back(stage, owners, people)),
         Request::Conflicting(_) => None,
     }
+}
+
+fn is_removal_taken_back(stage: &Stage, owners: &RevisionView, people: &People) -> bool {
+    let definition = parsed(owners);
+    let family = definition.family().unwrap_or_default();
+    stage.world.revisions(&family).iter().any(|view| {
+        people.deregistered.contains(&view.arn)
+            && is_operators(view)
+            && !has_sidecar(view)
+            && view.number > owners.number
+            && work(view) == work(owners)
+    })
 }
 
 /// The judge of the desired state: the newest ACTIVE revision is the owner's newest or was made from that, with a sidecar

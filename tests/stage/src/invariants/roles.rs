@@ -50,7 +50,8 @@ pub(super) fn bounded(stage: &Stage, people: &People) -> Vec<String> {
 }
 
 /// What the operator attached is in a row, so that it can be taken back; and what is in a row is attached, as long as
-/// there is the role.
+/// there is the role, unless somebody detached it: who has nothing to grant does not look at roles, and a row tells what was
+/// granted (design, 5).
 pub(super) fn noted(stage: &Stage, people: &People, rows: &[Row]) -> Vec<String> {
     let mut found = Vec::new();
     let named = |pair: &String| pair.split_once(' ').map(|(role, policy)| (RoleRef::new(role), policy.to_owned()));
@@ -68,7 +69,8 @@ pub(super) fn noted(stage: &Stage, people: &People, rows: &[Row]) -> Vec<String>
     }
     let there = stage.world.roles();
     for (role, policy) in pairs.into_iter().filter(|(role, _)| there.contains(role)) {
-        if !stage.world.attached(&role).contains(&policy) {
+        let detached = people.detached.get(&role).is_some_and(|policies| policies.contains(&policy));
+        if !detached && !stage.world.attached(&role).contains(&policy) {
             found.push(format!("a row tells that role {role} was given {policy}, and it has it not"));
         }
     }

@@ -3,11 +3,12 @@
 //! Knows: what each attribute is to say. Must not know: who wrote it when.
 
 use super::People;
-use super::revisions::{Standing, has_sidecar, is_operators, receipt_of, standing};
+use super::revisions::{Standing, has_sidecar, is_operators, receipt_of, standing, work};
 use crate::stage::Stage;
 use ecs_sidecar_aws::rows::Row;
 use ecs_sidecar_core::reason::Reason;
 use ecs_sidecar_core::state::State;
+use ecs_sidecar_tests::{RevisionView, Status};
 use serde_json::Value;
 use std::fmt::Debug;
 
@@ -59,7 +60,8 @@ fn tells(stage: &Stage, people: &People, row: &Row) -> Vec<String> {
     expect("newest", &row.told.newest, &Some(newest.number));
     let patched = (is_operators(&newest) && receipt_of(&newest).is_some()).then(|| newest.arn.clone());
     expect("patched", &row.told.patched, &patched);
-    expect("source", &row.told.source, &owners.map(|owners| owners.arn));
+    let source = owners.map(|owners| source_of(stage, row, owners));
+    expect("source", &row.told.source, &source);
     let state = match (has_sidecar(&newest), row.state) {
         // Which of the two, only the plan knows.
         (true, Some(State::Outdated)) => State::Outdated,
@@ -73,6 +75,14 @@ fn tells(stage: &Stage, people: &People, row: &Row) -> Vec<String> {
     expect("state", &row.state, &Some(state));
     expect("that a sidecar is injected", &row.told.injected.is_some(), &has_sidecar(&newest));
     found
+}
+
+/// The owner's newest revision, or the told one if that is the very same work: who registers it again while the operator
+/// registers is not overtaken by it (the gap rule; design, 6).
+fn source_of(stage: &Stage, row: &Row, owners: RevisionView) -> String {
+    let told = stage.world.revisions(&row.family).into_iter().find(|view| Some(&view.arn) == row.told.source.as_ref());
+    let same = told.filter(|told| told.status == Status::Active && work(told) == work(&owners));
+    same.map_or(owners.arn, |told| told.arn)
 }
 
 fn is_taken_back(people: &People, row: &Row) -> bool {

@@ -88,13 +88,10 @@ const SHOWS: [Shows; 2] = [Shows::Past, Shows::Beginning];
 const MISHAPS: [Mishap; 5] =
     [Mishap::Status(429), Mishap::Status(403), Mishap::Status(500), Mishap::Cut, Mishap::Corrupt];
 
-/// The first of two, and the second of two.
+/// The first of two, and the second of two. What the client tries again is no first one: it may change the order of
+/// calls that run side by side, so that the second one has no place.
 pub(crate) const PAIRS: ([Kind; 3], [Kind; 3]) = (
-    [
-        Kind::Loses(Loss::Dropped, Times::Once),
-        Kind::Dies(Moment::After),
-        Kind::Fails(Failure::ServerError, Times::Lasting),
-    ],
+    [Kind::Loses(Loss::Dropped, Times::Once), Kind::Dies(Moment::After), Kind::Fails(Failure::Denied, Times::Once)],
     [Kind::Loses(Loss::Dropped, Times::Once), Kind::Dies(Moment::Before), Kind::Dies(Moment::After)],
 );
 
@@ -122,11 +119,20 @@ impl Kind {
         }
     }
 
-    /// Whether it can happen to that call. What is read strongly consistently is never stale, and that is all of DynamoDB.
-    pub(crate) fn can_happen_to(self, call: &Call) -> bool {
+    /// Whether it can happen to that call, and the operator or the world can tell it from another kind that is tried there
+    /// or at the next call.
+    ///
+    /// What is read strongly consistently is never stale, and that is all of DynamoDB. A read changes nothing, so that
+    /// its worker dies before it as after it, and that its answer is lost is told only by how: cut off and refused as before
+    /// it was sent, which is tried as that, or garbled. What somebody does after a call he does before the next one, unless
+    /// time goes by between them.
+    pub(crate) fn differs_at(self, call: &Call, next: Option<&Call>) -> bool {
         match self {
-            Self::Stale(..) => is_read(call),
-            Self::Fails(..) | Self::Loses(..) | Self::Dies(_) | Self::Beside(..) => true,
+            Self::Stale(..) => is_read(call) && call.service != Service::DynamoDb,
+            Self::Loses(loss, _) => loss == Loss::Garbled || !is_read(call),
+            Self::Dies(Moment::After) => !is_read(call),
+            Self::Beside(_, Moment::After) => next.is_none_or(|next| next.at != call.at),
+            Self::Fails(..) | Self::Dies(Moment::Before) | Self::Beside(_, Moment::Before) => true,
             Self::Pull(_) => false,
         }
     }
@@ -187,6 +193,6 @@ fn stumbles() -> ServiceError {
 }
 
 fn is_read(call: &Call) -> bool {
-    let reads = ["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate"];
-    call.service != Service::DynamoDb && reads.iter().any(|name| call.operation.starts_with(name))
+    let reads = ["Describe", "List", "Get", "BatchGet", "BatchCheck", "Simulate", "Query", "Scan"];
+    reads.iter().any(|name| call.operation.starts_with(name))
 }

@@ -151,7 +151,7 @@ fn trial(set: &Set, kinds: &[Kind], counts: &Counts, name: &str, only: Option<us
                 let first = Trouble { kind: *first, index };
                 // What it does then is not what it does if nobody disturbs it.
                 let disturbed = runtime.block_on(run(set.scenario, base, &[first]));
-                for index in index + 1..disturbed.calls.len() {
+                for index in indices(*second, &disturbed).filter(|index| *index > first.index) {
                     attempt(&[first, Trouble { kind: *second, index }]);
                 }
             }
@@ -165,13 +165,14 @@ fn trial(set: &Set, kinds: &[Kind], counts: &Counts, name: &str, only: Option<us
     Err(format!("{count} combinations failed, among them\n{}", failures.join("\n")).into())
 }
 
-/// The calls or pulls at which a kind can happen.
+/// The calls or pulls at which a kind can happen, and is not the same as another one that is tried.
 fn indices(kind: Kind, undisturbed: &Came) -> Box<dyn Iterator<Item = usize> + '_> {
     match kind {
         Kind::Pull(_) => Box::new(0..undisturbed.pulls),
         Kind::Fails(..) | Kind::Loses(..) | Kind::Dies(_) | Kind::Stale(..) | Kind::Beside(..) => {
-            let calls = undisturbed.calls.iter().enumerate();
-            Box::new(calls.filter(move |(_, call)| kind.can_happen_to(call)).map(|(index, _)| index))
+            let calls = &undisturbed.calls;
+            let differs = move |index: &usize| kind.differs_at(&calls[*index], calls.get(*index + 1));
+            Box::new((0..calls.len()).filter(differs))
         }
     }
 }

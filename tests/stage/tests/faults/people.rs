@@ -129,7 +129,10 @@ impl Means {
             Somebody::DeregistersOurs => self.deregister(world, newest(world, |view| view.registered_by == SESSION)?),
             Somebody::AttachesOther => self.attach(world, OTHER)?,
             Somebody::AttachesSame => self.attach(world, TRACES)?,
-            Somebody::Detaches => world.detach("web", TRACES).then_some(())?,
+            Somebody::Detaches => {
+                world.detach("web", TRACES).then_some(())?;
+                self.note(|people| people.detached.entry("web".to_owned()).or_default().extend([TRACES.to_owned()]));
+            }
             Somebody::Works => self.deployment.reconcile_elsewhere(world),
             Somebody::RollsOut => self.deployment.roll_out_elsewhere(world, self.service.as_ref()?),
             Somebody::SetsBack => self.pin(world, "web:1")?,
