@@ -57,7 +57,7 @@ test: lint test-rust test-program test-template test-app test-emulator ## All te
 	@echo "make test: all passed"
 
 .PHONY: test-all
-test-all: test test-alone test-macro test-registry test-fleet test-cdk test-contract deny faults simulate fuzz package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, what we depend on, faults, a simulation, fuzzing, the zips for Lambda
+test-all: test test-alone test-macro test-registry test-fleet test-cdk test-contract deny simulate fuzz package ## The same, and what takes longer: each crate alone, the macro, a real registry, AWS CDK, what we depend on, a simulation, fuzzing, the zips for Lambda
 	@echo "make test-all: all passed"
 
 .PHONY: bench
