@@ -135,19 +135,7 @@ impl Machine {
         let end = self.now() + longest;
         while let Some(((at, _), happening)) = self.agenda.pop_first() {
             assert!(at <= end, "it does not come to an end");
-            if let Ok(wait) = at.duration_since(self.now()) {
-                self.stage.world.clock().advance(wait);
-            }
-            match happening {
-                Happening::Deed(deed) => deed(&self.stage.world),
-                Happening::Message { queue, body, receives } => self.deliver(queue, body, receives + 1).await,
-            }
-            for queue in ["families", "sweeps"] {
-                for message in self.stage.world.take_messages(queue) {
-                    let at = message.visible_at();
-                    self.put(at, Happening::Message { queue, body: message.body, receives: 0 });
-                }
-            }
+            self.happen(at, happening).await;
         }
     }
 
@@ -156,22 +144,27 @@ impl Machine {
         let end = self.now() + time;
         while self.agenda.first_key_value().is_some_and(|((at, _), _)| *at <= end) {
             let Some(((at, _), happening)) = self.agenda.pop_first() else { break };
-            if let Ok(wait) = at.duration_since(self.now()) {
-                self.stage.world.clock().advance(wait);
-            }
-            match happening {
-                Happening::Deed(deed) => deed(&self.stage.world),
-                Happening::Message { queue, body, receives } => self.deliver(queue, body, receives + 1).await,
-            }
-            for queue in ["families", "sweeps"] {
-                for message in self.stage.world.take_messages(queue) {
-                    let at = message.visible_at();
-                    self.put(at, Happening::Message { queue, body: message.body, receives: 0 });
-                }
-            }
+            self.happen(at, happening).await;
         }
         if let Ok(rest) = end.duration_since(self.now()) {
             self.stage.world.clock().advance(rest);
+        }
+    }
+
+    /// It is time: one thing happens, and what it sent is on its way.
+    async fn happen(&mut self, at: SystemTime, happening: Happening) {
+        if let Ok(wait) = at.duration_since(self.now()) {
+            self.stage.world.clock().advance(wait);
+        }
+        match happening {
+            Happening::Deed(deed) => deed(&self.stage.world),
+            Happening::Message { queue, body, receives } => self.deliver(queue, body, receives + 1).await,
+        }
+        for queue in ["families", "sweeps"] {
+            for message in self.stage.world.take_messages(queue) {
+                let at = message.visible_at();
+                self.put(at, Happening::Message { queue, body: message.body, receives: 0 });
+            }
         }
     }
 
